@@ -1,0 +1,39 @@
+/* The simulated network's inside: how an endpoint joins it. Users see <belay/sim.h>. */
+#ifndef BL_NET_SIM_H
+#define BL_NET_SIM_H
+
+#include "lib/net/net.h"
+#include <belay/sim.h>
+
+/**
+ * Binds a socket in the simulation. @p local as for bl_udp_open(); the unspecified address becomes
+ * one of its own (10.0.0.n), so every socket has a place of its own, and port 0 picks one.
+ *
+ * @param owner  names the socket in belay_sim_link() and belay_sim_rebind(): the client; NULL for a
+ *               server, which stands in the middle and has no link of its own
+ * @return BELAY_OK, BELAY_E_IN_USE, BELAY_E_NO_MEMORY
+ */
+enum belay_result bl_sim_open(struct bl_net **out, struct belay_sim *sim, const struct bl_address *local,
+                              const void *owner);
+
+/** What a test may count, for the whole network. */
+struct bl_sim_counts {
+    uint64_t sent;      /* datagrams that sockets sent */
+    uint64_t delivered; /* that sockets received, duplicates included */
+    uint64_t lost;      /* by loss, cut, full queue or a dead address */
+};
+struct bl_sim_counts bl_sim_counts(const struct belay_sim *sim);
+bl_time bl_sim_now(const struct belay_sim *sim);
+/** The sim's own generator, for a test that wants its chances from the same seed. */
+struct bl_random *bl_sim_random(struct belay_sim *sim);
+/** Moves the wall clock against the virtual one, as an administrator or NTP might. */
+void bl_sim_set_wall_offset(struct belay_sim *sim, bl_duration offset);
+/**
+ * Shows every datagram at the moment it is sent, whatever becomes of it; NULL ends it. For tests that
+ * count what reaches the wire.
+ */
+void bl_sim_observe(struct belay_sim *sim,
+                    void (*seen)(void *user, const struct bl_address *from, const struct bl_datagram *to),
+                    void *user);
+
+#endif
