@@ -25,11 +25,12 @@ struct bl_writer {
     bool failed;
 };
 
+/** @param data may be NULL when @p size is 0; outlives the reader. The same for a writer. */
 struct bl_reader bl_reader_of(const void *data, size_t size);
 struct bl_writer bl_writer_of(void *data, size_t size);
 
-size_t bl_reader_left(const struct bl_reader *reader);
-size_t bl_writer_size(const struct bl_writer *writer); /* bytes written so far */
+size_t bl_reader_left(const struct bl_reader *reader); /* 0 once it has failed */
+size_t bl_writer_size(const struct bl_writer *writer); /* bytes written before a failure */
 
 uint8_t bl_read_u8(struct bl_reader *reader);
 uint16_t bl_read_u16(struct bl_reader *reader);
@@ -37,7 +38,7 @@ uint32_t bl_read_u32(struct bl_reader *reader);
 uint64_t bl_read_u64(struct bl_reader *reader);
 /** Copies exactly @p size bytes out; zeroes @p out when there are fewer. */
 void bl_read_copy(struct bl_reader *reader, void *out, size_t size);
-/** Lends @p size bytes in place; NULL (and failed) when there are fewer. Size 0 lends a valid pointer. */
+/** Lends @p size bytes in place, 0 too; NULL (and failed) when there are fewer. */
 const uint8_t *bl_read_span(struct bl_reader *reader, size_t size);
 
 void bl_write_u8(struct bl_writer *writer, uint8_t value);

@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 
-#define BL_CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define BL_CONTAINER_OF(pointer, type, member)                                                     \
+    ((type *)(((char *)(pointer)) - offsetof(type, member)))
 
 #endif

@@ -10,7 +10,12 @@
 #define BL_PRINTF(format_, first_)
 #endif
 
-/** Stores the text of a failure for belay_error() and returns @p result, so that a caller can `return bl_fail(...)`. */
+/**
+ * Stores the text of a failure for belay_error(), cleaned (see common/text.h) and cut to 511 bytes.
+ * An argument may be belay_error() itself.
+ *
+ * @return @p result (not BELAY_OK), so that a caller can `return bl_fail(...)`
+ */
 enum belay_result bl_fail(enum belay_result result, const char *format, ...) BL_PRINTF(2, 3);
 
 #endif

@@ -5,7 +5,10 @@
 #include "common/error.h"
 #include <belay/hooks.h>
 
-/** Formats one line of at most 255 bytes and gives it to hooks->log, if there is one. */
+/**
+ * Formats one line of at most 255 bytes, cleans it (see common/text.h: it may quote a stranger) and
+ * gives it to hooks->log, if there are hooks and a log.
+ */
 void bl_log(const struct belay_hooks *hooks, enum belay_log_level level, uint64_t session,
             const char *format, ...) BL_PRINTF(4, 5);
 

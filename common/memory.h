@@ -17,7 +17,10 @@ void bl_memory_init(struct bl_memory *memory, const struct belay_hooks *hooks, s
 /** Zeroed memory of @p size > 0 bytes, or NULL. Free with bl_free() and the same size. */
 void *bl_allocate(struct bl_memory *memory, size_t size);
 
-/** As realloc(), with @p old_size as the block was last given; grown bytes are zeroed. NULL leaves the block as it was. */
+/**
+ * As realloc() to @p new_size > 0, with @p old_size as the block was last given (NULL: 0); grown
+ * bytes are zeroed. NULL leaves the block as it was. Shrinking is within any limit.
+ */
 void *bl_resize(struct bl_memory *memory, void *block, size_t old_size, size_t new_size);
 
 /** @param block may be NULL */

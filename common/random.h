@@ -20,8 +20,16 @@ void bl_random_init_seeded(struct bl_random *random, uint64_t seed);
 uint64_t bl_random_u64(struct bl_random *random);
 /** Uniform in [0, bound), without bias; 0 when bound is 0. */
 uint64_t bl_random_below(struct bl_random *random, uint64_t bound);
-/** True with @p probability (0 never, 1 always). */
+/** True with @p probability (0 never, 1 always). Draws one number, whatever the probability. */
 bool bl_random_chance(struct bl_random *random, double probability);
 void bl_random_bytes(struct bl_random *random, void *out, size_t size);
+
+#define BL_SIPHASH_SECRET_SIZE 16
+
+/**
+ * SipHash-2-4, for tables whose keys a stranger chooses: without the secret he cannot make them
+ * collide. The secret comes from bl_random_bytes().
+ */
+uint64_t bl_siphash(const uint8_t secret[BL_SIPHASH_SECRET_SIZE], const void *data, size_t size);
 
 #endif

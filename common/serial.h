@@ -5,7 +5,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/** How far @p a is ahead of @p b, negative when behind. Undefined order at a distance of exactly 2^31: counted as behind. */
+/**
+ * How far @p a is ahead of @p b, negative when behind. At a distance of exactly 2^31, where RFC
+ * 1982 defines no order, each is behind the other.
+ */
 static inline int32_t bl_serial_distance(uint32_t a, uint32_t b) {
     return (int32_t)(a - b);
 }

@@ -10,13 +10,18 @@
 #include "common/memory.h"
 #include <belay/result.h>
 
-struct bl_slot;
+/** One place of the map; a test may set a generation to see it wrap, nobody else looks inside. */
+struct bl_slot {
+    void *object;        /* NULL: free or retired */
+    uint32_t generation; /* of the handle alive, or of the next one */
+    uint32_t free_next;  /* index + 1 of the next free slot; 0 ends the list */
+};
 
 struct bl_slot_map {
     struct bl_memory *memory;
-    struct bl_slot *slots; /* grows by doubling up to slot_max */
+    struct bl_slot *slots; /* grow by doubling, so they move: keep handles, not slots */
     uint32_t slot_count, slot_max;
-    uint32_t free_first; /* index + 1 of a free slot, a list; 0 = none */
+    uint32_t free_first; /* index + 1; 0 = none is free */
     uint32_t count;      /* handles alive */
 };
 

@@ -4,7 +4,10 @@
 
 #include "lib/clock/time.h"
 
-/** Monotonic, and goes on while the machine is suspended (CLOCK_BOOTTIME), so that a suspension is seen as a stall. */
+/**
+ * Monotonic, and goes on while the machine is suspended (CLOCK_BOOTTIME), so that a suspension is
+ * seen as a stall.
+ */
 bl_time bl_clock_monotonic(void);
 /** Nanoseconds since 1970 in UTC; may jump. For expiry of tokens only. */
 bl_time bl_clock_wall(void);

@@ -4,15 +4,17 @@
 
 #include <stdint.h>
 
-/** A point in time: nanoseconds on the clock of one network (monotonic or virtual), never negative. */
+/** A point in time: nanoseconds on one network's clock (monotonic or virtual), never negative. */
 typedef int64_t bl_time;
 /** A distance between two points in time. */
 typedef int64_t bl_duration;
 
-#define BL_MICROSECOND  INT64_C(1000)
-#define BL_MILLISECOND  INT64_C(1000000)
-#define BL_SECOND       INT64_C(1000000000)
-#define BL_TIME_NEVER   INT64_MAX /* a deadline that is not set */
+#define BL_MICROSECOND INT64_C(1000)
+#define BL_MILLISECOND INT64_C(1000000)
+#define BL_SECOND      INT64_C(1000000000)
+#define BL_TIME_NEVER  INT64_MAX /* a deadline that is not set */
+
+#define BL_FOREVER      (INT64_C(100) * 365 * 24 * 3600 * BL_SECOND) /* a duration that never ends, and can be added to */
 
 static inline bl_duration bl_from_ms(uint32_t ms) {
     return (bl_duration)ms * BL_MILLISECOND;

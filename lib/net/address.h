@@ -1,4 +1,5 @@
-/* An address of the network: IPv6, or IPv4 in its IPv6-mapped form (RFC 4291 2.5.5.2), and a port. */
+/* An address of the network: IPv6, or IPv4 in its IPv6-mapped form (RFC 4291 2.5.5.2), and a port.
+ */
 #ifndef BL_NET_ADDRESS_H
 #define BL_NET_ADDRESS_H
 

@@ -13,14 +13,15 @@
  *               server, which stands in the middle and has no link of its own
  * @return BELAY_OK, BELAY_E_IN_USE, BELAY_E_NO_MEMORY
  */
-enum belay_result bl_sim_open(struct bl_net **out, struct belay_sim *sim, const struct bl_address *local,
-                              const void *owner);
+enum belay_result bl_sim_open(struct bl_net **out, struct belay_sim *sim,
+                              const struct bl_address *local, const void *owner);
 
-/** What a test may count, for the whole network. */
+/** For the whole network: sent + duplicated = delivered + lost + what is under way. */
 struct bl_sim_counts {
-    uint64_t sent;      /* datagrams that sockets sent */
-    uint64_t delivered; /* that sockets received, duplicates included */
-    uint64_t lost;      /* by loss, cut, full queue or a dead address */
+    uint64_t sent;       /* datagrams that sockets sent */
+    uint64_t duplicated; /* copies that a link made of them */
+    uint64_t delivered;  /* that reached a socket's receive, fit or not */
+    uint64_t lost;       /* by loss, cut, full queue, a dead address or a lack of memory */
 };
 struct bl_sim_counts bl_sim_counts(const struct belay_sim *sim);
 bl_time bl_sim_now(const struct belay_sim *sim);
@@ -29,11 +30,12 @@ struct bl_random *bl_sim_random(struct belay_sim *sim);
 /** Moves the wall clock against the virtual one, as an administrator or NTP might. */
 void bl_sim_set_wall_offset(struct belay_sim *sim, bl_duration offset);
 /**
- * Shows every datagram at the moment it is sent, whatever becomes of it; NULL ends it. For tests that
- * count what reaches the wire.
+ * Shows every datagram at the moment it is sent, whatever becomes of it; NULL ends it. For tests
+ * that count what reaches the wire.
  */
 void bl_sim_observe(struct belay_sim *sim,
-                    void (*seen)(void *user, const struct bl_address *from, const struct bl_datagram *to),
+                    void (*seen)(void *user, const struct bl_address *from,
+                                 const struct bl_datagram *to),
                     void *user);
 
 #endif

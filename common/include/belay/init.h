@@ -11,7 +11,8 @@
         return options;                                                                            \
     }())
 #else
-#define BELAY_INIT_(type) {.struct_size = sizeof(type)}
+#define BELAY_INIT_(type)                                                                          \
+    { .struct_size = sizeof(type) }
 #endif
 
 #endif

@@ -6,7 +6,8 @@
 extern "C" {
 #endif
 
-/** One line per result: name, value, what it means. The enum and belay_result_name() are made of it. */
+/** One line per result: name, value, what it means. The enum and belay_result_name() are made of
+ * it. */
 #define BELAY_RESULTS(X)                                                                           \
     X(BELAY_OK, 0, "success")                                                                      \
     X(BELAY_E_INVALID, -1, "an argument or option is wrong; belay_error() names it")               \

@@ -1,0 +1,314 @@
+/*
+ * The client's runtime: the loop and one session, which it dials for.
+ *
+ * A session is made at connect() and lives until its end has been polled; the client then stands as
+ * it did before. While a session is kept without a link, the client dials to resume it.
+ */
+#include <belay/client.h>
+
+#include "common/error.h"
+#include "common/text.h"
+#include "lib/net/sim.h"
+#include "lib/session/loop.h"
+#include "lib/session/options.h"
+#include <string.h>
+
+#define PEERS 2 /* one, and one that still says its last words */
+
+struct belay_client {
+    struct bl_loop loop;
+    struct bl_session *session; /* NULL between CLOSED and the next connect() */
+    struct bl_address server;
+    bl_duration connect;
+    uint8_t login[BELAY_LOGIN_MAX];
+};
+
+static void bound(void *user, struct bl_peer *peer, const uint8_t nonce[BL_NONCE_SIZE]) {
+    struct belay_client *client = user;
+    struct bl_session *session = client->session;
+    (void)nonce;
+    if (session == NULL || !session->dialing || session->state != BELAY_DISCONNECTED) {
+        bl_endpoint_release(client->loop.endpoint, peer, 0, BL_TOMBSTONE);
+        return;
+    }
+    session->dialing = false;
+    bl_session_bind(session, peer);
+}
+
+static void denied(void *user, const struct bl_deny *deny) {
+    struct belay_client *client = user;
+    char text[BELAY_REASON_TEXT_MAX + 1];
+    if (client->session == NULL) {
+        return;
+    }
+    bl_text_clean(text, sizeof text, deny->text, deny->text_size);
+    client->session->dialing = false;
+    bl_session_input(client->session, BL_INPUT_DENIED,
+                     &(struct belay_reason){
+                         .who = BELAY_WHO_PEER,
+                         .code = deny->code,
+                         .come_back = deny->come_back,
+                         .retry_ms = deny->retry_ms,
+                         .text = text[0] != '\0' ? text : NULL,
+                     });
+}
+
+/** The session has lost its link, or has ended. */
+static void changed(void *user, struct bl_session *session) {
+    struct belay_client *client = user;
+    if (bl_session_has_ended(session)) {
+        session->dialing = false;
+        bl_endpoint_hang_up(client->loop.endpoint);
+    } else {
+        session->dialing = true;
+        bl_session_input(session, BL_INPUT_RESUME, NULL);
+        bl_endpoint_dial(client->loop.endpoint, &client->server, true);
+    }
+}
+
+static void retire(void *user, struct bl_session *session) {
+    struct belay_client *client = user;
+    bl_session_destroy(session);
+    if (client->session == session) {
+        client->session = NULL;
+    }
+}
+
+static void set_limits(struct bl_shared *shared, const struct belay_client_opts *opts) {
+    shared->role = BL_ROLE_CLIENT;
+    shared->features = BL_FEATURES_KNOWN;
+    shared->state_events = opts->state_events;
+    shared->limits = (struct bl_limits){
+        .heartbeat = bl_options_duration(opts->heartbeat_ms, 0),
+        .lost = bl_options_duration(opts->lost_ms, 0),
+        .resume_window = opts->no_resume ? 0 : BL_FOREVER,
+        .send_messages = bl_options_count(opts->send_messages_max, BELAY_SEND_MESSAGES_DEFAULT),
+        .send_bytes = bl_options_count(opts->send_bytes_max, BELAY_SEND_BYTES_DEFAULT),
+        .queued_max = bl_options_count(opts->memory_max, BELAY_MEMORY_DEFAULT),
+        .credit = {.messages = BELAY_CREDIT_MESSAGES, .bytes = BELAY_CREDIT_BYTES},
+    };
+}
+
+static enum belay_result open_network(struct belay_client *client,
+                                      const struct belay_client_opts *opts, struct bl_net **out) {
+    struct bl_address local;
+    enum belay_result result =
+        bl_address_parse(&local, opts->sim != NULL ? "*:0" : "127.0.0.1:0", true);
+    if (result != BELAY_OK) {
+        return result;
+    }
+    return opts->sim != NULL ? bl_sim_open(out, opts->sim, &local, client)
+                             : bl_udp_open(out, &local, &client->loop.memory);
+}
+
+/** What it has begun when it fails, belay_client_destroy() ends. */
+static enum belay_result start(struct belay_client *client, const struct belay_client_opts *opts) {
+    static const struct bl_endpoint_ops ops = {.bound = bound, .denied = denied};
+    struct bl_shared *shared = &client->loop.shared;
+    struct bl_net *net;
+    set_limits(shared, opts);
+    client->connect = bl_options_duration(opts->connect_ms, BELAY_CONNECT_MS_DEFAULT);
+    shared->retire = retire;
+    shared->changed = changed;
+    shared->user = client;
+    enum belay_result result = bl_shared_set_channels(shared, opts->channels, opts->channel_count);
+    if (result == BELAY_OK) {
+        result = open_network(client, opts, &net);
+    }
+    if (result != BELAY_OK) {
+        return result;
+    }
+    const struct bl_loop_opts loop_opts = {
+        .ops = &ops, .user = client, .game = opts->game, .peer_max = PEERS};
+    return bl_loop_start(&client->loop, net, &loop_opts);
+}
+
+enum belay_result belay_client_create(struct belay_client **out,
+                                      const struct belay_client_opts *given) {
+    struct belay_client_opts opts;
+    struct bl_memory memory;
+    enum belay_result result = bl_options_copy(&opts, sizeof opts, given, "BELAY_CLIENT_OPTS_INIT");
+    if (result != BELAY_OK) {
+        return result;
+    }
+    bl_memory_init(&memory, opts.hooks, 0);
+    struct belay_client *client = bl_allocate(&memory, sizeof *client);
+    if (client == NULL) {
+        return bl_fail(BELAY_E_NO_MEMORY, "no memory for a client");
+    }
+    bl_loop_init(&client->loop, opts.hooks);
+    result = start(client, &opts);
+    if (result != BELAY_OK) {
+        belay_client_destroy(client);
+        return result;
+    }
+    *out = client;
+    return BELAY_OK;
+}
+
+/** The address in an invite; without the secure layer there is no key in it. */
+static enum belay_result read_invite(struct bl_address *out, const char *invite, bool simulated) {
+    static const char scheme[] = "belay://";
+    if (invite == NULL) {
+        return bl_fail(BELAY_E_INVALID, "invite: give \"host:port\"");
+    }
+    if (strncmp(invite, scheme, sizeof scheme - 1) == 0) {
+        invite += sizeof scheme - 1;
+    }
+    if (strchr(invite, '/') != NULL) {
+        return bl_options_need_secure_layer("invite: a server key");
+    }
+    return bl_options_address(out, invite, simulated, "invite");
+}
+
+static enum belay_result check_connect(const struct belay_client *client,
+                                       const struct belay_connect_opts *opts) {
+    const struct bl_session *session = client->session;
+    const struct bl_polled *polled = &client->loop.shared.polled;
+    if (session != NULL && !(polled->closed && polled->session == session)) {
+        return bl_fail(BELAY_E_STATE, "connect: a session is open; wait for its CLOSED event");
+    }
+    if (opts->token != NULL || opts->ticket != NULL || opts->known_servers != NULL) {
+        return bl_options_need_secure_layer(opts->token != NULL    ? "token"
+                                            : opts->ticket != NULL ? "ticket"
+                                                                   : "known_servers");
+    }
+    if (opts->login_size > BELAY_LOGIN_MAX) {
+        return bl_fail(BELAY_E_TOO_BIG, "login_size: %zu, at most %d", opts->login_size,
+                       BELAY_LOGIN_MAX);
+    }
+    if (opts->login == NULL && opts->login_size > 0) {
+        return bl_fail(BELAY_E_INVALID, "login: NULL with a size of %zu", opts->login_size);
+    }
+    return BELAY_OK;
+}
+
+static enum belay_result dial(struct belay_client *client) {
+    struct bl_shared *shared = &client->loop.shared;
+    uint8_t identity[16];
+    bl_random_bytes(shared->random, identity,
+                    sizeof identity); /* until the server names the user */
+    enum belay_result result = bl_session_create(&client->session, shared, identity);
+    if (result != BELAY_OK) {
+        return result;
+    }
+    bl_loop_look_at_clock(&client->loop);
+    client->session->handle = 1;
+    client->session->dialing = true;
+    client->session->address = client->server;
+    bl_session_expect_login(client->session, client->connect);
+    bl_endpoint_dial(client->loop.endpoint, &client->server, false);
+    return BELAY_OK;
+}
+
+enum belay_result belay_client_connect(struct belay_client *client,
+                                       const struct belay_connect_opts *given) {
+    struct belay_connect_opts opts;
+    struct bl_shared *shared = &client->loop.shared;
+    struct bl_address server;
+    enum belay_result result =
+        bl_options_copy(&opts, sizeof opts, given, "BELAY_CONNECT_OPTS_INIT");
+    if (result == BELAY_OK) {
+        result = check_connect(client, &opts);
+    }
+    if (result == BELAY_OK) {
+        result = read_invite(&server, opts.invite, client->loop.net->simulated);
+    }
+    if (result != BELAY_OK) {
+        return result;
+    }
+    if (client->session != NULL) { /* its CLOSED event is being looked at */
+        shared->polled = (struct bl_polled){0};
+        retire(client, client->session);
+    }
+    client->server = server;
+    if (opts.login_size > 0) {
+        memcpy(client->login, opts.login, opts.login_size);
+    }
+    shared->login = client->login;
+    shared->login_size = opts.login_size;
+    return dial(client);
+}
+
+void belay_client_close(struct belay_client *client, const struct belay_reason *reason,
+                        uint32_t flush_ms) {
+    static const struct belay_reason left = {.code = BELAY_REASON_LEFT, .come_back = true};
+    struct bl_loop *loop = &client->loop;
+    struct bl_session *session = client->session;
+    if (session == NULL) {
+        return;
+    }
+    bl_loop_look_at_clock(loop);
+    bl_time until = loop->shared.now + bl_from_ms(flush_ms);
+    bl_session_close(session, reason != NULL ? reason : &left, bl_from_ms(flush_ms));
+    while (!loop->net->simulated && !bl_session_has_ended(session) && loop->shared.now < until) {
+        bl_loop_wait_round(loop, until);
+    }
+    bl_loop_say_goodbye(loop, until);
+}
+
+void belay_client_destroy(struct belay_client *client) {
+    if (client == NULL) {
+        return;
+    }
+    struct bl_memory memory = client->loop.memory;
+    if (client->session != NULL) {
+        belay_client_close(client, NULL, 0);
+        bl_session_destroy(client->session);
+    }
+    bl_loop_finish(&client->loop);
+    bl_free(&memory, client, sizeof *client);
+}
+
+enum belay_result belay_client_service(struct belay_client *client, uint32_t wait_ms) {
+    bl_loop_service(&client->loop, wait_ms);
+    return BELAY_OK;
+}
+
+bool belay_client_poll(struct belay_client *client, struct belay_event *event) {
+    return bl_poll(&client->loop.shared, event);
+}
+
+void belay_client_flush(struct belay_client *client) {
+    bl_loop_flush(&client->loop);
+}
+
+belay_socket belay_client_fd(const struct belay_client *client) {
+    return bl_net_descriptor(client->loop.net);
+}
+
+int64_t belay_client_wait_ns(const struct belay_client *client) {
+    return bl_loop_wait_ns(&client->loop);
+}
+
+void belay_client_wake(struct belay_client *client) {
+    bl_net_wake(client->loop.net);
+}
+
+enum belay_result belay_client_send(struct belay_client *client, uint8_t channel, const void *data,
+                                    size_t size) {
+    if (client->session == NULL) {
+        return bl_fail(BELAY_E_STATE, "send: not connected");
+    }
+    return bl_session_send(client->session, channel, data, size);
+}
+
+enum belay_result belay_client_info(const struct belay_client *client,
+                                    struct belay_session_info *info) {
+    return bl_options_give_info(info, client->session);
+}
+
+enum belay_result belay_client_stats(const struct belay_client *client, struct belay_stats *out) {
+    struct belay_stats stats;
+    bl_loop_stats(&client->loop, &stats);
+    stats.sessions = client->session != NULL;
+    stats.held = client->session != NULL && client->session->state == BELAY_RECONNECTING;
+    return bl_options_give(out, &stats, sizeof stats, "stats");
+}
+
+enum belay_result belay_client_pause(struct belay_client *client, uint32_t ms) {
+    if (client->session == NULL) {
+        return bl_fail(BELAY_E_STATE, "pause: not connected");
+    }
+    return bl_session_pause(client->session, ms);
+}

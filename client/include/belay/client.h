@@ -1,0 +1,140 @@
+/*
+ * The client: one session with one server.
+ *
+ * Create it, connect, then in a loop call belay_client_service() and poll until there is nothing
+ * more. A first game needs create, connect, service, poll and send. The rules of <belay/belay.h>
+ * hold everywhere.
+ */
+#ifndef BELAY_CLIENT_H
+#define BELAY_CLIENT_H
+
+#include <belay/belay.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct belay_client;
+struct belay_sim;
+
+/** How to make a client. Start from BELAY_CLIENT_OPTS_INIT; a zero field means its default. Read
+ * during the call only. */
+struct belay_client_opts {
+    size_t struct_size;                   /* filled in by the INIT macro */
+    const char *game;                     /* as the server's; default "" */
+    const struct belay_channel *channels; /* as the server's; default: 0 reliable, 1 unreliable */
+    uint8_t channel_count;
+    uint32_t heartbeat_ms; /* these two: default what the server's are */
+    uint32_t lost_ms;
+    uint32_t connect_ms; /* from connect() to OPEN; default BELAY_CONNECT_MS_DEFAULT */
+    bool
+        no_resume; /* a lost session ends at once; else it is kept as long as the server keeps it */
+    bool state_events;                          /* STATE events, for tools and tests */
+    uint32_t send_messages_max, send_bytes_max; /* defaults in <belay/limits.h> */
+    uint32_t memory_max; /* bytes of messages waiting, both ways; default BELAY_MEMORY_DEFAULT */
+    const struct belay_hooks *hooks; /* memory and log; copied; default: the C library, no log */
+    struct belay_sim *sim; /* live in this simulated network, which must outlive the client */
+};
+#define BELAY_CLIENT_OPTS_INIT BELAY_INIT_(struct belay_client_opts)
+
+/** Where to connect, and what to say there. Start from BELAY_CONNECT_OPTS_INIT. Read during the
+ * call only. */
+struct belay_connect_opts {
+    size_t struct_size;
+    const char *invite; /* required: "host:port" or "belay://host:port"; host is localhost or a
+                           number, and in this version this machine or a simulated one */
+    const char *known_servers; /* not in this version, which has no encryption: leave NULL */
+    const void *token;         /* likewise */
+    size_t token_size;
+    const void *ticket; /* likewise */
+    size_t ticket_size;
+    const void
+        *login; /* for the server's LOGIN event: a name, say; at most BELAY_LOGIN_MAX bytes */
+    size_t login_size;
+};
+#define BELAY_CONNECT_OPTS_INIT BELAY_INIT_(struct belay_connect_opts)
+
+/**
+ * Makes a client, with its socket, and no connection.
+ *
+ * @param out  the client, to end with belay_client_destroy(); untouched on failure
+ * @return BELAY_OK, BELAY_E_INVALID (belay_error() names the field), BELAY_E_NO_MEMORY,
+ *         BELAY_E_ENET_PORT, BELAY_E_SYSTEM
+ */
+enum belay_result belay_client_create(struct belay_client **out,
+                                      const struct belay_client_opts *opts);
+
+/**
+ * Begins to connect and log in. Never blocks; the outcome is one event, OPEN or CLOSED. Legal again
+ * on the same client once CLOSED has been polled.
+ *
+ * @return BELAY_OK, BELAY_E_INVALID, BELAY_E_ADDRESS, BELAY_E_TOO_BIG (login), BELAY_E_STATE (a
+ *         session is open or being opened), BELAY_E_NO_MEMORY
+ */
+enum belay_result belay_client_connect(struct belay_client *client,
+                                       const struct belay_connect_opts *opts);
+
+/**
+ * Ends the session: what was sent goes out first, then the server gets CLOSED with this reason, for
+ * which this waits up to @p flush_ms (never in a simulation). CLOSED comes on this side too.
+ * Without a session it does nothing.
+ *
+ * @param reason  NULL is BELAY_REASON_LEFT; copied
+ */
+void belay_client_close(struct belay_client *client, const struct belay_reason *reason,
+                        uint32_t flush_ms);
+
+/** Leaves without waiting, if a session is open, and frees everything. NULL is fine. */
+void belay_client_destroy(struct belay_client *client);
+
+/**
+ * Sends what is queued, receives, runs what is due, and waits for up to @p wait_ms until there is
+ * something to poll. Never waits in a simulation.
+ *
+ * @return BELAY_OK
+ */
+enum belay_result belay_client_service(struct belay_client *client, uint32_t wait_ms);
+
+/**
+ * The next event, if there is one. Gives back what the last event lent, and counts its message as
+ * handled: only then may the sender forget it.
+ */
+bool belay_client_poll(struct belay_client *client, struct belay_event *event);
+
+/** Sends now what was queued since the last service(): for the end of a frame. */
+void belay_client_flush(struct belay_client *client);
+
+/** For a loop of one's own: as belay_server_fd(). */
+belay_socket belay_client_fd(const struct belay_client *client);
+/** Nanoseconds until service() is due even if nothing arrives: 0 now, -1 never. */
+int64_t belay_client_wait_ns(const struct belay_client *client);
+/** Any thread, between create and destroy: makes a service() that waits return. */
+void belay_client_wake(struct belay_client *client);
+
+/**
+ * Queues a message: as belay_server_send().
+ *
+ * @return BELAY_OK, BELAY_E_WOULD_BLOCK, BELAY_E_GONE, BELAY_E_STATE (before OPEN),
+ * BELAY_E_TOO_BIG, BELAY_E_INVALID (no such channel), BELAY_E_NO_MEMORY
+ */
+enum belay_result belay_client_send(struct belay_client *client, uint8_t channel, const void *data,
+                                    size_t size);
+
+/** @return BELAY_OK, BELAY_E_INVALID (info->struct_size) */
+enum belay_result belay_client_info(const struct belay_client *client,
+                                    struct belay_session_info *info);
+/** @return BELAY_OK, BELAY_E_INVALID (stats->struct_size) */
+enum belay_result belay_client_stats(const struct belay_client *client, struct belay_stats *stats);
+
+/**
+ * Tells the server that this client will be silent for a while, as behind a loading screen: that
+ * silence does not count. At most BELAY_PAUSE_MS_MAX.
+ *
+ * @return BELAY_OK, BELAY_E_STATE (not logged in)
+ */
+enum belay_result belay_client_pause(struct belay_client *client, uint32_t ms);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,104 @@
+/* Events: everything that Belay has to say, one at a time, through poll(). */
+#ifndef BELAY_EVENT_H
+#define BELAY_EVENT_H
+
+#include <belay/reason.h>
+#include <belay/session.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/**
+ * An application that handles the events marked [must] and ignores all others is correct.
+ *
+ * Within a session, events come in the order in which things happened, but messages wait behind the
+ * other events of their session, and CLOSED comes last of all.
+ */
+#define BELAY_EVENTS(X)                                                                            \
+    X(BELAY_EVENT_NONE, 0)                                                                         \
+    X(BELAY_EVENT_LOGIN, 1)        /* server [must]: accept or close it, now or before login_ms */ \
+    X(BELAY_EVENT_OPEN, 2)         /* both [must]: logged in; sending is legal from here on */     \
+    X(BELAY_EVENT_MESSAGE, 3)      /* both [must] */                                               \
+    X(BELAY_EVENT_CLOSED, 4)       /* both [must]: the one end, of a refused connect too */        \
+    X(BELAY_EVENT_DOWN, 5)         /* both: no link, the session is kept for window_ms */          \
+    X(BELAY_EVENT_LINK, 7)         /* both: suspect, or good again; for the signal bars */         \
+    X(BELAY_EVENT_BACKPRESSURE, 8) /* both: on above 75 % of a send cap, off at 50 % */            \
+    X(BELAY_EVENT_RETURNED, 12)    /* both: a reliable message that will not be sent: expired */   \
+    X(BELAY_EVENT_DRAIN, 13)       /* client: the server ends in deadline_ms */                    \
+    X(BELAY_EVENT_STATE, 15)       /* both, with opts.state_events: every transition */
+
+enum belay_event_type {
+#define BELAY_EVENT_ENUM_(name, value) name = value,
+    BELAY_EVENTS(BELAY_EVENT_ENUM_)
+#undef BELAY_EVENT_ENUM_
+};
+
+/**
+ * One event. Whatever it points to is borrowed: valid until the next poll(), service(), stop() or
+ * destroy() of the object it came from.
+ */
+struct belay_event {
+    enum belay_event_type type;
+    belay_session session;
+    void *user; /* what set_user() put there; CLOSED still has it */
+    union {
+        struct {
+            const void *data; /* what the client gave connect(); never NULL */
+            size_t size;
+        } login;
+        struct {
+            uint8_t user_id[16]; /* client: as the server named the user */
+            const void *data;    /* client: the server's welcome payload; never NULL */
+            size_t size;
+        } open;
+        struct {
+            const void *data; /* never NULL */
+            size_t size;
+            uint8_t channel;
+            uint32_t sequence; /* per channel, from 1; on a reliable channel a gap means that the
+                                  messages between had expired at the sender */
+        } message;
+        struct {
+            const struct belay_reason *reason;
+            const struct belay_session_info *info; /* as it was at the end */
+            uint32_t undelivered; /* messages that had come in and were not polled */
+            uint32_t unacked;     /* reliable messages out that are not known to be handled */
+        } closed;
+        struct {
+            const struct belay_reason *reason;
+            uint32_t window_ms;
+        } down;
+        struct {
+            bool suspect;
+        } link;
+        struct {
+            bool on;
+            uint32_t queued_messages, queued_bytes;
+        } backpressure;
+        struct {
+            const void *data; /* never NULL */
+            size_t size;
+            uint8_t channel;
+            uint32_t sequence;
+            bool expired;
+        } returned;
+        struct {
+            uint32_t deadline_ms;
+            const char *go_to; /* where else to play; empty when the server did not say */
+        } drain;
+        struct {
+            enum belay_state from, to;
+            const struct belay_reason *reason;
+            uint64_t time_ms; /* on the monotonic clock of this process */
+        } state;
+    };
+};
+
+/** "BELAY_EVENT_LOGIN" and so on; "unknown event" for anything else. A constant string. */
+const char *belay_event_name(enum belay_event_type type);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

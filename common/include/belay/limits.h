@@ -1,0 +1,32 @@
+/* Limits and defaults, all of them. A zero field in an options struct means its default here. */
+#ifndef BELAY_LIMITS_H
+#define BELAY_LIMITS_H
+
+#define BELAY_FOREVER UINT32_MAX /* for a duration in an option: never */
+
+/* Liveness and login, in milliseconds. */
+#define BELAY_HEARTBEAT_MS_DEFAULT     1000  /* a ping after this much silence */
+#define BELAY_SUSPECT_MS_MIN           1500  /* suspect after max(3 round trips, this) of silence */
+#define BELAY_LOST_MS_DEFAULT          6000  /* the peer is gone after this much silence */
+#define BELAY_LOGIN_MS_DEFAULT         5000  /* from the first datagram to accept() */
+#define BELAY_RESUME_WINDOW_MS_DEFAULT 60000 /* how long a session without a link is kept */
+#define BELAY_CONNECT_MS_DEFAULT       10000 /* a client's attempt gives up after this */
+#define BELAY_PAUSE_MS_MAX             30000 /* the longest silence that pause() can announce */
+
+/* Sizes. */
+#define BELAY_SESSIONS_DEFAULT 64
+#define BELAY_SESSIONS_MAX     4095 /* peers of one ENet host */
+#define BELAY_CHANNELS_MAX     16
+#define BELAY_CHANNEL_NAME_MAX 31      /* bytes */
+#define BELAY_MESSAGE_MAX      1048576 /* one reliable message: 1 MiB */
+#define BELAY_UNRELIABLE_MAX   8192    /* one unreliable or sequenced message */
+#define BELAY_LOGIN_MAX        1024    /* login and welcome payloads */
+#define BELAY_REASON_TEXT_MAX  128     /* bytes of a reason's text, without its end */
+#define BELAY_SEND_MESSAGES_DEFAULT                                                                \
+    1024 /* per session, kept until the other side has handled them */
+#define BELAY_SEND_BYTES_DEFAULT 2097152
+#define BELAY_CREDIT_MESSAGES    256 /* received and not yet handled, per session */
+#define BELAY_CREDIT_BYTES       1310720
+#define BELAY_MEMORY_DEFAULT     67108864 /* all queues of one server or client */
+
+#endif

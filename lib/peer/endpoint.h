@@ -1,0 +1,75 @@
+/*
+ * An endpoint: one socket, the bindings over it and the ENet peers that they carry.
+ *
+ * This is where a datagram's way in and out meet: in, the network's batch is opened by the secure
+ * layer and handed to the peer it is for; out, what peers send is sealed straight into the batch.
+ * The endpoint knows no sessions: whoever takes a peer (see ops.bound) gets its packets.
+ */
+#ifndef BL_PEER_ENDPOINT_H
+#define BL_PEER_ENDPOINT_H
+
+#include "lib/net/net.h"
+#include "lib/peer/peer.h"
+#include "lib/secure/dial.h"
+#include "lib/secure/gate.h"
+#include <belay/stats.h>
+
+struct bl_endpoint;
+
+struct bl_endpoint_ops {
+    /** A binding has been proven and carries a new peer. The callee sets peer->receiver. */
+    void (*bound)(void *user, struct bl_peer *peer, const uint8_t nonce[BL_NONCE_SIZE]);
+    /** One packet for the receiver, who releases it. */
+    void (*packet)(void *receiver, struct bl_packet *packet);
+    /** A valid datagram has been handled to its end; acknowledgements may have freed packets. */
+    void (*progress)(void *receiver);
+    /** The other side says, with authority, that it has no peer for this binding any more. */
+    void (*gone)(void *receiver);
+    /** Server: whether one more newcomer is welcome, as struct bl_gate's admit. */
+    const struct belay_reason *(*admit)(void *user);
+    /** Client: the attempt was refused; dialing has ended. */
+    void (*denied)(void *user, const struct bl_deny *deny);
+};
+
+struct bl_endpoint_opts {
+    struct bl_memory *memory;
+    struct bl_timer_wheel *wheel;
+    struct bl_net *net; /* stays the caller's */
+    const struct bl_endpoint_ops *ops;
+    void *user;
+    struct belay_stats *stats; /* the caller's; sessions add to it too */
+    uint64_t game;
+    uint16_t peer_max;
+    uint8_t channel_count; /* of ENet */
+    bool server;           /* answers OPEN; a client dials */
+};
+
+/** @return BELAY_OK, BELAY_E_NO_MEMORY, BELAY_E_ENET_PORT */
+enum belay_result bl_endpoint_create(struct bl_endpoint **out, const struct bl_endpoint_opts *opts);
+void bl_endpoint_destroy(struct bl_endpoint *endpoint);
+
+/** Takes in every datagram that waits, up to a bound; true when there may be more. */
+bool bl_endpoint_receive(struct bl_endpoint *endpoint);
+/** Sends what peers have queued, then ends the peers that were released. */
+void bl_endpoint_flush(struct bl_endpoint *endpoint);
+bool bl_endpoint_is_dirty(const struct bl_endpoint *endpoint);
+
+/** Client: starts or replaces the attempt. Repeats go out by timer until it is answered or hung up.
+ */
+void bl_endpoint_dial(struct bl_endpoint *endpoint, const struct bl_address *address, bool resume);
+void bl_endpoint_hang_up(struct bl_endpoint *endpoint);
+
+/**
+ * Gives a peer back: its receiver hears no more of it. What it has queued leaves with the next
+ * flush and is repeated until it is acknowledged, for @p patience at most; then the peer is reset
+ * and its binding answers late datagrams with GONE for @p linger.
+ */
+void bl_endpoint_release(struct bl_endpoint *endpoint, struct bl_peer *peer, bl_duration patience,
+                         bl_duration linger);
+/** Peers that were released and still have something to say. */
+bool bl_endpoint_is_lingering(const struct bl_endpoint *endpoint);
+
+const struct bl_address *bl_endpoint_address(const struct bl_peer *peer);
+/** Half-open handshakes, which will be sessions if all goes well. */
+uint32_t bl_endpoint_pending_count(const struct bl_endpoint *endpoint);
+#endif

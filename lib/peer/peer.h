@@ -1,0 +1,100 @@
+/*
+ * Peers: a thin wrapper of ENet's host and peers, served one at a time.
+ *
+ * A host is a set of peer slots. A peer exists from bl_peer_connect(), which plays ENet's handshake
+ * on this side alone, to bl_peer_reset(); nothing of it is on the wire. Incoming ENet datagrams are
+ * handed to the peer they are for; what a peer has to send is collected until bl_host_flush(). Time
+ * is an argument everywhere, and what is done costs what happens: no call looks at idle peers.
+ */
+#ifndef BL_PEER_PEER_H
+#define BL_PEER_PEER_H
+
+#include "common/error.h"
+#include "common/memory.h"
+#include "lib/clock/timer_wheel.h"
+#include "lib/peer/delay_window.h"
+#include "lib/peer/packet.h"
+#include "lib/peer/rtt.h"
+#include <belay/result.h>
+
+struct bl_host;
+struct _ENetPeer;
+
+/** A piece of an outgoing datagram. */
+struct bl_span {
+    const void *data;
+    size_t size;
+};
+#define BL_SPANS_MAX 80 /* ENet gathers at most 65 pieces (ENET_BUFFER_MAXIMUM) */
+
+struct bl_peer {
+    struct bl_host *host;
+    struct _ENetPeer *enet;
+    void *binding;  /* owned by the endpoint: the way to the other side */
+    void *receiver; /* who gets its packets; set by whoever took the peer */
+    bool connected;
+    struct bl_rtt rtt;
+    struct bl_delay_window window;
+    bl_time received_at; /* last datagram that was valid to the last command */
+    bl_time sent_at;
+    uint64_t resent_count;         /* reliable commands that ENet sent again */
+    uint32_t lost_seen;            /* ENet's own count when we last looked */
+    float loss;                    /* share of commands repeated lately, smoothed */
+    struct bl_timer timer;         /* the earliest retransmission */
+    struct bl_peer *next;          /* in the list of free or of dirty peers */
+    struct bl_peer *released_next; /* in the endpoint's list of peers to end */
+    bl_time release_by;            /* once released: how long it may still repeat itself */
+    bl_duration linger;            /* and how long its binding is a tombstone then */
+    bool dirty;                    /* has something to send */
+};
+
+struct bl_host_ops {
+    /** One ENet datagram leaves for the other side. Must not call back into the host. */
+    void (*transmit)(void *user, struct bl_peer *peer, const struct bl_span *pieces, size_t count);
+    /** One packet has arrived; the callee releases it. May send to and reset any peer. */
+    void (*packet)(void *user, struct bl_peer *peer, uint8_t channel, struct bl_packet *packet);
+};
+
+struct bl_host_opts {
+    struct bl_memory *memory;
+    struct bl_timer_wheel *wheel;
+    const struct bl_host_ops *ops;
+    void *user;
+    uint16_t peer_max;
+    uint8_t channel_count; /* ENet channels */
+};
+
+/**
+ * Makes a host without peers. The port must be in force (see self_check.h).
+ *
+ * @return BELAY_OK, BELAY_E_NO_MEMORY
+ */
+enum belay_result bl_host_create(struct bl_host **out, const struct bl_host_opts *opts,
+                                 bl_time now);
+/** Resets every peer. NULL is fine. */
+void bl_host_destroy(struct bl_host *host);
+
+/** A connected peer, or NULL when every slot is taken or memory is out. Not to be called from ops.
+ */
+struct bl_peer *bl_peer_connect(struct bl_host *host, bl_time now);
+/** Forgets the peer with everything queued in it; its packets come back to who holds them. NULL is
+ * fine. */
+void bl_peer_reset(struct bl_peer *peer);
+
+/**
+ * One ENet datagram from the other side; @p datagram is changed in place. Its packets come through
+ * ops.packet before this returns.
+ *
+ * @return false when the filter dropped it
+ */
+bool bl_peer_receive(struct bl_peer *peer, uint8_t *datagram, size_t size, bl_time now);
+/** Queues a packet, which ENet then holds too. False when ENet is out of memory: nothing was
+ * queued. */
+bool bl_peer_send(struct bl_peer *peer, uint8_t channel, struct bl_packet *packet);
+/** Sends what dirty peers have queued and what is due for repetition, through ops.transmit. */
+void bl_host_flush(struct bl_host *host, bl_time now);
+/** Something reliable is queued or not yet acknowledged. */
+bool bl_peer_is_unacknowledged(const struct bl_peer *peer);
+bool bl_host_is_dirty(const struct bl_host *host);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * The coordinator: many sessions, each judged alone.
+ *
+ * It creates, finds, enumerates and removes them, and routes what happens to each; one timer wheel
+ * serves them all, so its cost grows with what happens and not with how many sessions there are. It
+ * needs no socket: without an endpoint the same sessions can be driven by hand, as tests do.
+ */
+#ifndef BL_SESSION_COORDINATOR_H
+#define BL_SESSION_COORDINATOR_H
+
+#include "common/hash_map.h"
+#include "common/slot_map.h"
+#include "lib/session/session.h"
+
+struct bl_coordinator {
+    struct bl_shared *shared;
+    struct bl_slot_map sessions;
+    struct bl_hash_map by_identity; /* live ones */
+    uint32_t held_count;
+};
+
+/** Takes over shared->retire. @param session_max live and ended ones together */
+void bl_coordinator_init(struct bl_coordinator *coordinator, struct bl_shared *shared,
+                         uint32_t session_max);
+/** Destroys every session without a word. */
+void bl_coordinator_finish(struct bl_coordinator *coordinator);
+
+/**
+ * The live session of this remote identity, or a new one.
+ *
+ * @return 0 when there is no room or no memory
+ */
+belay_session bl_coordinator_resolve(struct bl_coordinator *coordinator,
+                                     const uint8_t identity[16]);
+/** The session behind a handle, NULL when it is stale. */
+struct bl_session *bl_coordinator_get(const struct bl_coordinator *coordinator,
+                                      belay_session handle);
+/** The accepted session of a user; 0 when there is none. */
+belay_session bl_coordinator_find(const struct bl_coordinator *coordinator,
+                                  const uint8_t user_id[16]);
+/** Enumerates every managed session, ended ones included until their end was polled; 0 starts and
+ * ends. */
+belay_session bl_coordinator_next(const struct bl_coordinator *coordinator, belay_session after);
+uint32_t bl_coordinator_count(const struct bl_coordinator *coordinator);
+
+/**
+ * The application accepts a login, and may name the user: from then on that is its identity.
+ *
+ * @param user_id NULL keeps the identity of the handshake
+ * @return what bl_session_accept() says; BELAY_E_STATE too when that user has a session already
+ */
+enum belay_result bl_coordinator_accept(struct bl_coordinator *coordinator, belay_session handle,
+                                        const uint8_t *user_id, const void *welcome, size_t size);
+/** Forgets one session at once, whatever its state, and tells nobody. The others do not notice. */
+void bl_coordinator_remove(struct bl_coordinator *coordinator, belay_session handle);
+
+#endif

@@ -1,0 +1,201 @@
+/*
+ * Time. The loop remembers when it had asked to be called again. A round that comes BL_STALL_MIN or
+ * more after that was late by this process's own doing, and sessions are not charged for it. What
+ * had arrived meanwhile is taken in before any timer is judged.
+ */
+#include "lib/session/loop.h"
+
+#include "common/error.h"
+#include <string.h>
+
+#define ROUNDS_BEFORE_TIMERS                                                                       \
+    64 /* of taking in a backlog, so that nobody in it is judged silent                            \
+        */
+
+static void take_packet(void *receiver, struct bl_packet *packet) {
+    bl_session_take_packet(receiver, packet);
+}
+
+static void progress(void *receiver) {
+    struct bl_session *session = receiver;
+    if (session->peer != NULL) { /* it may have ended in this very datagram */
+        bl_session_progress(session);
+    }
+}
+
+static void gone(void *receiver) {
+    static const struct belay_reason reason = {
+        .who = BELAY_WHO_NETWORK,
+        .code = BELAY_REASON_TIMEOUT,
+        .come_back = true,
+        .text = "the other side has given up the link",
+    };
+    bl_session_lose(receiver, &reason);
+}
+
+void bl_loop_init(struct bl_loop *loop, const struct belay_hooks *hooks) {
+    *loop = (struct bl_loop){0};
+    bl_memory_init(&loop->memory, hooks, 0);
+}
+
+enum belay_result bl_loop_start(struct bl_loop *loop, struct bl_net *net,
+                                const struct bl_loop_opts *opts) {
+    struct bl_shared *shared = &loop->shared;
+    loop->net = net;
+    loop->due = BL_TIME_NEVER;
+    bl_timer_wheel_init(&loop->wheel, bl_net_now(net));
+    loop->ops = *opts->ops;
+    loop->ops.packet = take_packet;
+    loop->ops.progress = progress;
+    loop->ops.gone = gone;
+    const struct bl_endpoint_opts endpoint_opts = {
+        .memory = &loop->memory,
+        .wheel = &loop->wheel,
+        .net = net,
+        .ops = &loop->ops,
+        .user = opts->user,
+        .stats = &loop->stats,
+        .game = bl_wire_hash(opts->game),
+        .peer_max = opts->peer_max,
+        .channel_count = (uint8_t)(shared->channel_count + 1),
+        .server = shared->role == BL_ROLE_SERVER,
+    };
+    enum belay_result result = bl_endpoint_create(&loop->endpoint, &endpoint_opts);
+    if (result != BELAY_OK) {
+        return result;
+    }
+    shared->memory = &loop->memory;
+    shared->wheel = &loop->wheel;
+    shared->random = bl_net_random(net);
+    shared->endpoint = loop->endpoint;
+    shared->stats = &loop->stats;
+    shared->now = bl_net_now(net);
+    return BELAY_OK;
+}
+
+void bl_loop_close(struct bl_loop *loop) {
+    bl_endpoint_destroy(loop->endpoint);
+    bl_net_close(loop->net);
+    loop->shared.endpoint = loop->endpoint = NULL;
+    loop->net = NULL;
+}
+
+void bl_loop_finish(struct bl_loop *loop) {
+    bl_loop_close(loop);
+    if (loop->shared.memory != NULL) {
+        bl_shared_finish(&loop->shared);
+    }
+}
+
+void bl_loop_look_at_clock(struct bl_loop *loop) {
+    bl_time now = bl_net_now(loop->net);
+    if (now > loop->shared.now) {
+        loop->shared.now = now;
+    }
+}
+
+static void notice_stall(struct bl_loop *loop) {
+    struct bl_shared *shared = &loop->shared;
+    if (loop->due != BL_TIME_NEVER && shared->now - loop->due >= BL_STALL_MIN) {
+        shared->stalled += shared->now - loop->due;
+    }
+    loop->due = BL_TIME_NEVER;
+}
+
+static void take_in(struct bl_loop *loop) {
+    loop->more_arrived = true;
+    for (int i = 0; loop->more_arrived && i < ROUNDS_BEFORE_TIMERS; i++) {
+        loop->more_arrived = bl_endpoint_receive(loop->endpoint);
+    }
+}
+
+/** Sessions hand over what may go; a session that ends meanwhile leaves the list by itself. */
+static void pump(struct bl_shared *shared) {
+    struct bl_session *waiting = shared->pump_first;
+    shared->pump_first = NULL;
+    while (waiting != NULL) {
+        struct bl_session *session = waiting;
+        waiting = session->pump_next;
+        session->pumping = false;
+        bl_session_pump(session);
+    }
+}
+
+void bl_loop_flush(struct bl_loop *loop) {
+    bl_loop_look_at_clock(loop);
+    pump(&loop->shared);
+    bl_endpoint_flush(loop->endpoint);
+}
+
+bool bl_loop_has_events(const struct bl_loop *loop) {
+    return loop->shared.ready_first != NULL;
+}
+
+void bl_loop_round(struct bl_loop *loop) {
+    bl_loop_look_at_clock(loop);
+    notice_stall(loop);
+    take_in(loop);
+    bl_timer_wheel_advance(&loop->wheel, loop->shared.now);
+    if (!bl_loop_has_events(loop)) {
+        bl_loop_flush(loop);
+    }
+}
+
+static bl_time next_due(const struct bl_loop *loop) {
+    bool busy = loop->more_arrived || loop->shared.pump_first != NULL ||
+                bl_endpoint_is_dirty(loop->endpoint);
+    return busy ? loop->shared.now : bl_timer_wheel_next(&loop->wheel);
+}
+
+void bl_loop_wait_round(struct bl_loop *loop, bl_time until) {
+    loop->due = bl_earlier(next_due(loop), until);
+    if (loop->due > loop->shared.now) {
+        bl_net_wait(loop->net,
+                    loop->due == BL_TIME_NEVER ? BL_FOREVER : loop->due - loop->shared.now);
+    }
+    bl_loop_round(loop);
+}
+
+void bl_loop_service(struct bl_loop *loop, uint32_t wait_ms) {
+    bl_loop_flush(loop);
+    bl_time until =
+        wait_ms == BELAY_FOREVER ? BL_TIME_NEVER : loop->shared.now + bl_from_ms(wait_ms);
+    bl_loop_round(loop);
+    while (!bl_loop_has_events(loop) && !loop->net->simulated && loop->shared.now < until) {
+        bl_loop_wait_round(loop, until);
+    }
+    loop->due = next_due(loop);
+}
+
+int64_t bl_loop_wait_ns(const struct bl_loop *loop) {
+    if (bl_loop_has_events(loop)) {
+        return 0;
+    }
+    bl_time due = next_due(loop);
+    if (due == BL_TIME_NEVER) {
+        return -1;
+    }
+    bl_duration wait = due - bl_net_now(loop->net);
+    return wait > 0 ? wait : 0;
+}
+
+void bl_loop_say_goodbye(struct bl_loop *loop, bl_time until) {
+    bl_loop_flush(loop);
+    while (bl_endpoint_is_lingering(loop->endpoint) && !loop->net->simulated &&
+           loop->shared.now < until) {
+        bl_loop_wait_round(loop, until);
+        bl_loop_flush(loop); /* also with events waiting: nobody may poll them now */
+    }
+}
+
+void bl_loop_stats(const struct bl_loop *loop, struct belay_stats *stats) {
+    *stats = loop->stats;
+    stats->struct_size = sizeof *stats;
+    stats->memory = loop->memory.used;
+    stats->queued = loop->shared.queued;
+    if (loop->net != NULL) {
+        stats->port = loop->net->local.port;
+        stats->unsent = loop->net->unsent_count;
+        stats->dropped[BELAY_DROP_SIZE] = loop->net->oversize_count;
+    }
+}

@@ -1,0 +1,309 @@
+/*
+ * The way out: from send() through the send buffers to ENet.
+ *
+ * Three bounds stand between a buffer and ENet: the credit of the other side's application, the
+ * delay window of the link, and the span of each channel. Within them, channels of a higher
+ * priority go first and equal ones take turns, so that a large message never stands before small
+ * ones.
+ */
+#include "lib/session/parts.h"
+
+#include "common/error.h"
+#include <string.h>
+
+#define LOOSE_MAX 1024U /* unreliable packets queued between two flushes */
+#define CREDIT_RESERVE                                                                             \
+    (64U * 1024U)           /* of the credit in bytes, that large messages leave to small ones */
+#define OWN_ALLOWANCE 4096U /* bytes in flight that a channel may have whatever others do */
+
+static void judge_pressure(struct bl_session *session) {
+    const struct bl_limits *limits = &session->shared->limits;
+    uint64_t messages = session->queued_messages;
+    uint64_t bytes = session->queued_bytes;
+    bool high = messages * 4 > (uint64_t)limits->send_messages * 3 ||
+                bytes * 4 > (uint64_t)limits->send_bytes * 3;
+    bool low = messages * 2 <= limits->send_messages && bytes * 2 <= limits->send_bytes;
+    if (session->pressed ? !low : !high) {
+        return;
+    }
+    session->pressed = !session->pressed;
+    bl_session_record(
+        session, &(struct bl_record){.type = BELAY_EVENT_BACKPRESSURE,
+                                     .flag = session->pressed,
+                                     .numbers = {session->queued_messages, session->queued_bytes}});
+}
+
+/** What is wrong with this send(), before anything is queued. */
+static enum belay_result check_send(const struct bl_session *session, uint8_t channel,
+                                    const void *data, size_t size) {
+    const struct bl_shared *shared = session->shared;
+    if (session->inbox.closed || session->closing) {
+        return bl_fail(BELAY_E_GONE, "send: the session is closed");
+    }
+    if (!session->accepted) {
+        return bl_fail(BELAY_E_STATE, "send: wait for the OPEN event");
+    }
+    if (channel >= shared->channel_count) {
+        return bl_fail(BELAY_E_INVALID, "channel: %u, there are %u", channel,
+                       shared->channel_count);
+    }
+    if (data == NULL && size > 0) {
+        return bl_fail(BELAY_E_INVALID, "data: NULL with a size of %zu", size);
+    }
+    size_t max =
+        shared->channels[channel].mode == BELAY_RELIABLE ? BELAY_MESSAGE_MAX : BELAY_UNRELIABLE_MAX;
+    if (size > max) {
+        return bl_fail(BELAY_E_TOO_BIG, "size: %zu, at most %zu on channel %s", size, max,
+                       shared->channels[channel].name);
+    }
+    return BELAY_OK;
+}
+
+static enum belay_result refuse_full(struct bl_session *session, enum belay_when_full policy) {
+    static const struct belay_reason backlog = {.code = BELAY_REASON_BACKLOG, .come_back = true};
+    if (policy == BELAY_CLOSE) {
+        bl_session_close(session, &backlog, 0);
+        return bl_fail(BELAY_E_GONE, "send: the buffer was full, so the session was closed, as its "
+                                     "channel's when_full says");
+    }
+    return bl_fail(BELAY_E_WOULD_BLOCK,
+                   "send: %u messages and %u bytes wait; go on at the BACKPRESSURE event",
+                   session->queued_messages, session->queued_bytes);
+}
+
+static enum belay_result queue_reliable(struct bl_session *session, uint8_t number,
+                                        const void *data, size_t size) {
+    struct bl_shared *shared = session->shared;
+    const struct bl_channel *channel = &shared->channels[number];
+    const struct bl_limits *limits = &shared->limits;
+    if (session->queued_messages >= limits->send_messages ||
+        size > limits->send_bytes - session->queued_bytes ||
+        size > limits->queued_max - shared->queued) {
+        return refuse_full(session, channel->when_full);
+    }
+    bl_time expires = channel->life == 0 ? BL_TIME_NEVER : shared->now + channel->life;
+    enum belay_result result =
+        bl_send_stream_push(&session->channels[number].send, data, size, expires);
+    if (result != BELAY_OK) {
+        return result;
+    }
+    session->queued_messages++;
+    session->queued_bytes += (uint32_t)size;
+    shared->queued += size;
+    bl_session_mark_pump(session);
+    judge_pressure(session);
+    return BELAY_OK;
+}
+
+static bool say_piece(struct bl_session *session, const struct bl_piece *piece) {
+    size_t header = piece->type == BL_FRAME_FRAGMENT ? BL_FRAGMENT_HEADER : BL_MESSAGE_HEADER;
+    struct bl_packet *packet = bl_packet_create(header + piece->size, BL_UNSEQUENCED);
+    if (packet == NULL) {
+        return false;
+    }
+    bl_piece_write(bl_packet_data(packet), header, piece);
+    if (piece->size > 0) {
+        memcpy(bl_packet_data(packet) + header, piece->data, piece->size);
+    }
+    bool sent = bl_peer_send(session->peer, 0, packet);
+    bl_packet_release(packet);
+    session->loose_count++;
+    return sent;
+}
+
+static enum belay_result send_unreliable(struct bl_session *session, uint8_t channel,
+                                         const uint8_t *data, size_t size) {
+    if (session->peer == NULL) {
+        return BELAY_OK; /* lost, as on a network */
+    }
+    if (!session->peer->dirty) {
+        session->loose_count = 0;
+    }
+    if (session->loose_count >= LOOSE_MAX) {
+        return bl_fail(BELAY_E_WOULD_BLOCK, "send: %u unreliable packets wait; call flush()",
+                       session->loose_count);
+    }
+    struct bl_piece piece = {.type = BL_FRAME_DATAGRAM,
+                             .channel = channel,
+                             .sequence = ++session->channels[channel].unreliable.sent,
+                             .data = data,
+                             .size = size};
+    if (size <= BL_MESSAGE_DATA_MAX) {
+        say_piece(session, &piece);
+        return BELAY_OK;
+    }
+    piece.type = BL_FRAME_FRAGMENT;
+    piece.count = (uint8_t)((size + BL_FRAGMENT_DATA_MAX - 1) / BL_FRAGMENT_DATA_MAX);
+    for (; piece.index < piece.count; piece.index++) {
+        size_t offset = (size_t)piece.index * BL_FRAGMENT_DATA_MAX;
+        piece.data = data + offset;
+        piece.size = size - offset < BL_FRAGMENT_DATA_MAX ? size - offset : BL_FRAGMENT_DATA_MAX;
+        say_piece(session, &piece);
+    }
+    return BELAY_OK;
+}
+
+enum belay_result bl_session_send(struct bl_session *session, uint8_t channel, const void *data,
+                                  size_t size) {
+    enum belay_result result = check_send(session, channel, data, size);
+    if (result == BELAY_OK) {
+        result = session->shared->channels[channel].mode == BELAY_RELIABLE
+                     ? queue_reliable(session, channel, data, size)
+                     : send_unreliable(session, channel, data, size);
+    }
+    if (result == BELAY_OK) {
+        session->messages_out++;
+        session->bytes_out += size;
+    }
+    return result;
+}
+
+/** Gives a message that was not sent in time back to the application. */
+static void return_expired(struct bl_session *session, struct bl_send_stream *stream) {
+    struct bl_shared *shared = session->shared;
+    uint32_t size = bl_send_stream_next(stream)->size;
+    struct bl_message *message = bl_message_create(shared);
+    uint8_t *data;
+    if (message == NULL || !bl_send_stream_skip(stream, &data)) {
+        bl_message_free(shared, message);
+        return; /* then it is sent late rather than lost without a word */
+    }
+    message->kind = BL_MESSAGE_RETURNED;
+    message->channel = stream->channel;
+    message->sequence = stream->first_sequence + stream->handed_messages;
+    message->data = message->block = data;
+    message->block_size = size > 0 ? size : 1;
+    message->size = size;
+    bl_inbox_push(&session->inbox, message);
+    bl_session_mark_ready(session);
+}
+
+static bool has_credit(const struct bl_session *session, const struct bl_outgoing *message) {
+    uint32_t bytes = session->peer_credit.bytes;
+    if (message->packet_count > 1 && bytes > BELAY_MESSAGE_MAX + CREDIT_RESERVE) {
+        bytes -= CREDIT_RESERVE;
+    }
+    return session->drawn_messages < session->peer_credit.messages &&
+           (uint64_t)session->drawn_bytes + message->size <= bytes;
+}
+
+static bool has_window(const struct bl_session *session, const struct bl_send_stream *stream,
+                       size_t size) {
+    return stream->flight_bytes + size <= OWN_ALLOWANCE ||
+           session->flight_bytes + size <= bl_delay_window_size(&session->peer->window);
+}
+
+/** Hands one packet of one channel to ENet; false when that channel has none that may go. */
+static bool hand_one(struct bl_session *session, struct bl_send_stream *stream) {
+    struct bl_outgoing *message = bl_send_stream_next(stream);
+    if (message == NULL) {
+        return false;
+    }
+    bool first = stream->handed_packets == 0;
+    if (first && message->expires_at <= session->shared->now) {
+        return_expired(session, stream);
+    }
+    struct bl_packet *packet = bl_send_stream_next_packet(stream);
+    if (packet == NULL || !has_window(session, stream, bl_packet_size(packet)) ||
+        (first && !has_credit(session, message)) ||
+        !bl_peer_send(session->peer, (uint8_t)(stream->channel + 1), packet)) {
+        return false;
+    }
+    if (first) {
+        session->drawn_messages++;
+        session->drawn_bytes += message->size;
+    }
+    session->flight_bytes += bl_packet_size(packet);
+    bl_send_stream_handed(stream);
+    return true;
+}
+
+/** Channels of one priority take turns, a packet each, until none of them can go on. */
+static void hand_level(struct bl_session *session, const uint8_t *channels, uint8_t count) {
+    bool more = true;
+    while (more) {
+        more = false;
+        for (uint8_t i = 0; i < count; i++) {
+            more |= hand_one(session, &session->channels[channels[i]].send);
+        }
+    }
+}
+
+void bl_session_pump(struct bl_session *session) {
+    const struct bl_shared *shared = session->shared;
+    if (session->peer == NULL || session->state != BELAY_LOGGED_IN) {
+        return;
+    }
+    const uint8_t *order = shared->priority_order;
+    for (uint8_t begin = 0, end; begin < shared->reliable_count; begin = end) {
+        uint8_t priority = shared->channels[order[begin]].priority;
+        end = begin;
+        while (end < shared->reliable_count && shared->channels[order[end]].priority == priority) {
+            end++;
+        }
+        hand_level(session, order + begin, (uint8_t)(end - begin));
+    }
+    bl_incoming_report(session, false);
+}
+
+static void acknowledged(struct bl_session *session, size_t bytes) {
+    session->flight_bytes -= bytes;
+    if (session->peer != NULL) {
+        bl_delay_window_acknowledge(&session->peer->window, bytes);
+    }
+}
+
+void bl_outgoing_reap(struct bl_session *session) {
+    const struct bl_shared *shared = session->shared;
+    for (uint8_t i = 0; i < shared->reliable_count; i++) {
+        struct bl_send_stream *stream = &session->channels[shared->priority_order[i]].send;
+        if (stream->flight.count > 0) {
+            acknowledged(session, bl_send_stream_reap(stream));
+        }
+    }
+}
+
+void bl_outgoing_take_handled(struct bl_session *session, const void *data, size_t size) {
+    struct bl_shared *shared = session->shared;
+    struct bl_handled handled;
+    if (!bl_handled_read(&handled, data, size)) {
+        bl_drop(shared, BELAY_DROP_FRAME);
+        return;
+    }
+    for (uint8_t i = 0; i < handled.count; i++) {
+        uint8_t channel = handled.channels[i].channel;
+        struct bl_released released;
+        if (channel >= shared->channel_count || shared->channels[channel].mode != BELAY_RELIABLE ||
+            !bl_send_stream_release(&session->channels[channel].send, handled.channels[i].sequence,
+                                    &released)) {
+            bl_session_break(session, "it has handled what was never sent");
+            return;
+        }
+        acknowledged(session, released.acknowledged);
+        session->queued_messages -= released.messages;
+        session->queued_bytes -= (uint32_t)released.bytes;
+        session->drawn_messages -= released.messages;
+        session->drawn_bytes -= (uint32_t)released.bytes;
+        shared->queued -= released.bytes;
+    }
+    judge_pressure(session);
+}
+
+bool bl_outgoing_is_drained(const struct bl_session *session) {
+    const struct bl_shared *shared = session->shared;
+    for (uint8_t i = 0; i < shared->reliable_count; i++) {
+        if (!bl_send_stream_is_drained(&session->channels[shared->priority_order[i]].send)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void bl_outgoing_unbind(struct bl_session *session) {
+    const struct bl_shared *shared = session->shared;
+    for (uint8_t i = 0; i < shared->reliable_count; i++) {
+        bl_send_stream_unbind(&session->channels[shared->priority_order[i]].send);
+    }
+    session->flight_bytes = 0;
+    session->drawn_messages = session->drawn_bytes = 0;
+}

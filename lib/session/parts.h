@@ -1,0 +1,69 @@
+/* What the files of a session ask of each other: session.c is the lifecycle, the others its trades.
+ */
+#ifndef BL_SESSION_PARTS_H
+#define BL_SESSION_PARTS_H
+
+#include "lib/session/session.h"
+
+/* session.c */
+
+/** Applies one input to the state table and tells whoever asked; false when the table ignores it.
+ */
+bool bl_session_step(struct bl_session *session, enum bl_input input);
+/** Notes why; what follows (CLOSED, DOWN) will say so. */
+void bl_session_set_reason(struct bl_session *session, const struct belay_reason *reason);
+/** The link is given up, the session ends with the reason that was set. @p patience as
+ * bl_endpoint_release() */
+void bl_session_end(struct bl_session *session, enum bl_input input, bl_duration patience);
+/** The other side broke the protocol: ends the session, and tells it so. */
+void bl_session_break(struct bl_session *session, const char *text);
+/** Sends one frame on its own; a frame that memory cannot be found for is lost like a datagram. */
+bool bl_session_say(struct bl_session *session, const void *frame, size_t size,
+                    enum bl_delivery delivery);
+void bl_session_record(struct bl_session *session, const struct bl_record *record);
+/** There is something to poll. */
+void bl_session_mark_ready(struct bl_session *session);
+/** There may be something to hand to ENet, or a report to send. */
+void bl_session_mark_pump(struct bl_session *session);
+/** Arms the timer for the earliest deadline. */
+void bl_session_schedule(struct bl_session *session);
+/** How long last words are repeated. */
+bl_duration bl_session_patience(const struct bl_session *session);
+
+/* login.c */
+
+/** Client: asks for a login. False when memory is out. */
+bool bl_login_say_hello(struct bl_session *session);
+void bl_login_take_hello(struct bl_session *session, struct bl_packet *packet);
+void bl_login_take_welcome(struct bl_session *session, struct bl_packet *packet);
+/** Server: says no and ends the session in LOGIN_FAILED, with the reason that was set. */
+void bl_login_refuse(struct bl_session *session);
+
+/* heartbeat.c */
+
+/** Does what silence asks for; false when the peer is lost. */
+bool bl_heartbeat_judge(struct bl_session *session);
+bl_time bl_heartbeat_deadline(const struct bl_session *session);
+void bl_heartbeat_hear(struct bl_session *session);
+void bl_heartbeat_take_ping(struct bl_session *session, const void *data, size_t size);
+void bl_heartbeat_take_pong(struct bl_session *session, const void *data, size_t size);
+void bl_heartbeat_take_pause(struct bl_session *session, const void *data, size_t size);
+
+/* outgoing.c */
+
+/** ENet no longer holds some packets. */
+void bl_outgoing_reap(struct bl_session *session);
+void bl_outgoing_take_handled(struct bl_session *session, const void *data, size_t size);
+/** Everything queued has been handed over and acknowledged. */
+bool bl_outgoing_is_drained(const struct bl_session *session);
+/** The peer is gone with what it had in flight. */
+void bl_outgoing_unbind(struct bl_session *session);
+
+/* incoming.c */
+
+/** MESSAGE, SEGMENT, SKIP, DATAGRAM or FRAGMENT. Takes the packet. */
+void bl_incoming_take(struct bl_session *session, struct bl_packet *packet);
+/** Tells how much was handled, if @p always or if something new was. */
+void bl_incoming_report(struct bl_session *session, bool always);
+
+#endif

@@ -1,0 +1,177 @@
+/*
+ * poll(): one event at a time, each session in its turn.
+ *
+ * Before OPEN has been told a client's messages wait, as they may have overtaken the WELCOME. A
+ * message is handled, and what it lent is taken back, at the next poll; so is a session whose end
+ * was told.
+ */
+#include "lib/session/parts.h"
+
+#include "common/reason_text.h"
+#include <string.h>
+
+/** Takes back what the last poll lent. */
+static void give_back(struct bl_shared *shared) {
+    struct bl_polled polled = shared->polled;
+    shared->polled = (struct bl_polled){0};
+    if (polled.message != NULL) {
+        if (polled.session != NULL) {
+            bl_session_handle(polled.session, polled.message);
+        }
+        bl_message_free(shared, polled.message);
+    }
+    if (polled.closed && polled.session != NULL) {
+        shared->retire(shared->user, polled.session);
+    }
+}
+
+static const struct belay_reason *lend_reason(struct bl_shared *shared,
+                                              const struct bl_session *session,
+                                              const struct bl_record *record) {
+    const struct bl_reason *reason = &session->reason;
+    const char *text = record->code == reason->code ? reason->text : bl_reason_text(record->code);
+    memcpy(shared->polled_text, text, strlen(text) + 1);
+    shared->polled_reason = (struct belay_reason){.who = record->who,
+                                                  .code = record->code,
+                                                  .come_back = reason->come_back,
+                                                  .retry_ms = reason->retry_ms,
+                                                  .text = shared->polled_text};
+    return &shared->polled_reason;
+}
+
+static void tell_record(struct bl_shared *shared, struct bl_session *session,
+                        const struct bl_record *record, struct belay_event *event) {
+    event->type = (enum belay_event_type)record->type;
+    switch (event->type) {
+    case BELAY_EVENT_LOGIN:
+        event->login.data = session->login_data;
+        event->login.size = session->login_size;
+        break;
+    case BELAY_EVENT_OPEN:
+        memcpy(event->open.user_id, session->identity, sizeof event->open.user_id);
+        event->open.data =
+            shared->role == BL_ROLE_CLIENT ? session->login_data : (const uint8_t *)"";
+        event->open.size = shared->role == BL_ROLE_CLIENT ? session->login_size : 0;
+        break;
+    case BELAY_EVENT_DOWN:
+        event->down.reason = lend_reason(shared, session, record);
+        event->down.window_ms = record->numbers[0];
+        break;
+    case BELAY_EVENT_LINK:
+        event->link.suspect = record->flag;
+        break;
+    case BELAY_EVENT_BACKPRESSURE:
+        event->backpressure.on = record->flag;
+        event->backpressure.queued_messages = record->numbers[0];
+        event->backpressure.queued_bytes = record->numbers[1];
+        break;
+    case BELAY_EVENT_DRAIN:
+        event->drain.deadline_ms = record->numbers[0];
+        event->drain.go_to = session->go_to;
+        break;
+    case BELAY_EVENT_STATE:
+        event->state.from = (enum belay_state)record->from;
+        event->state.to = (enum belay_state)record->to;
+        event->state.reason = lend_reason(shared, session, record);
+        event->state.time_ms = record->time_ms;
+        break;
+    case BELAY_EVENT_NONE:
+    case BELAY_EVENT_MESSAGE:
+    case BELAY_EVENT_CLOSED:
+    case BELAY_EVENT_RETURNED:
+        break;
+    }
+}
+
+static void tell_message(struct bl_shared *shared, struct bl_session *session,
+                         struct bl_message *message, struct belay_event *event) {
+    shared->polled.session = session;
+    shared->polled.message = message;
+    const void *data = message->size > 0 ? message->data : (const uint8_t *)"";
+    if (message->kind == BL_MESSAGE_RETURNED) {
+        event->type = BELAY_EVENT_RETURNED;
+        event->returned.data = data;
+        event->returned.size = message->size;
+        event->returned.channel = message->channel;
+        event->returned.sequence = message->sequence;
+        event->returned.expired = true;
+        return;
+    }
+    event->type = BELAY_EVENT_MESSAGE;
+    event->message.data = data;
+    event->message.size = message->size;
+    event->message.channel = message->channel;
+    event->message.sequence = message->sequence;
+}
+
+static void tell_closed(struct bl_shared *shared, struct bl_session *session,
+                        struct belay_event *event) {
+    const struct bl_record ending = {.who = session->reason.who, .code = session->reason.code};
+    shared->polled.session = session;
+    shared->polled.closed = true;
+    bl_session_info(session, &shared->polled_info);
+    event->type = BELAY_EVENT_CLOSED;
+    event->closed.reason = lend_reason(shared, session, &ending);
+    event->closed.info = &shared->polled_info;
+    event->closed.undelivered = session->undelivered;
+    event->closed.unacked = session->queued_messages;
+}
+
+/** The next message that the application sees; a skipped one is handled in passing. */
+static struct bl_message *next_message(struct bl_session *session) {
+    struct bl_message *message;
+    if (!session->accepted) {
+        return NULL;
+    }
+    while ((message = bl_inbox_pop(&session->inbox)) != NULL &&
+           message->kind == BL_MESSAGE_SKIPPED) {
+        bl_session_handle(session, message);
+        bl_message_free(session->shared, message);
+    }
+    return message;
+}
+
+static bool tell_next(struct bl_shared *shared, struct bl_session *session,
+                      struct belay_event *event) {
+    struct bl_record record;
+    struct bl_message *message;
+    *event = (struct belay_event){.session = session->handle, .user = session->user};
+    if (bl_inbox_take_record(&session->inbox, &record)) {
+        tell_record(shared, session, &record, event);
+    } else if ((message = next_message(session)) != NULL) {
+        tell_message(shared, session, message, event);
+    } else if (session->inbox.closed) {
+        tell_closed(shared, session, event);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static struct bl_session *take_ready(struct bl_shared *shared) {
+    struct bl_session *session = shared->ready_first;
+    if (session != NULL) {
+        shared->ready_first = session->ready_next;
+        if (shared->ready_first == NULL) {
+            shared->ready_last = NULL;
+        }
+        session->inbox.ready = false;
+    }
+    return session;
+}
+
+bool bl_poll(struct bl_shared *shared, struct belay_event *event) {
+    struct bl_session *session;
+    give_back(shared);
+    while ((session = take_ready(shared)) != NULL) {
+        if (!tell_next(shared, session, event)) {
+            continue;
+        }
+        if (event->type != BELAY_EVENT_CLOSED && !bl_inbox_is_empty(&session->inbox)) {
+            bl_session_mark_ready(session);
+        }
+        return true;
+    }
+    *event = (struct belay_event){.type = BELAY_EVENT_NONE};
+    return false;
+}

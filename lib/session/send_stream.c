@@ -1,0 +1,269 @@
+/*
+ * Two rings: messages (until handled) and packets in flight (until acknowledged). Handled may come
+ * before ENet's acknowledgement is reaped, so a released message takes its packets out of flight.
+ */
+#include "lib/session/send_stream.h"
+
+#include "common/assert.h"
+#include "common/error.h"
+#include "common/serial.h"
+#include "lib/wire/frame.h"
+#include <string.h>
+
+/** A packet that ENet has; NULL once it is acknowledged. */
+struct bl_in_flight {
+    struct bl_packet *packet;
+    uint32_t size;
+};
+
+void bl_send_stream_init(struct bl_send_stream *stream, struct bl_memory *memory, uint8_t channel) {
+    *stream = (struct bl_send_stream){.memory = memory, .channel = channel, .first_sequence = 1};
+    bl_ring_init(&stream->messages, memory, sizeof(struct bl_outgoing));
+    bl_ring_init(&stream->flight, memory, sizeof(struct bl_in_flight));
+}
+
+static void free_packets(struct bl_send_stream *stream, struct bl_outgoing *message) {
+    for (uint32_t i = 0; i < message->packet_count; i++) {
+        bl_packet_release(message->packet_count == 1 ? message->only : message->packets[i]);
+    }
+    if (message->packet_count > 1) {
+        bl_free(stream->memory, message->packets,
+                message->packet_count * sizeof(struct bl_packet *));
+    }
+}
+
+static struct bl_packet *packet_at(const struct bl_outgoing *message, uint32_t index) {
+    return message->packet_count == 1 ? message->only : message->packets[index];
+}
+
+void bl_send_stream_finish(struct bl_send_stream *stream) {
+    for (uint32_t i = 0; i < stream->messages.count; i++) {
+        free_packets(stream, bl_ring_at(&stream->messages, i));
+    }
+    bl_ring_finish(&stream->messages);
+    bl_ring_finish(&stream->flight);
+}
+
+uint32_t bl_send_stream_newest(const struct bl_send_stream *stream) {
+    return stream->first_sequence + stream->messages.count - 1;
+}
+
+uint32_t bl_send_stream_handled(const struct bl_send_stream *stream) {
+    return stream->first_sequence - 1;
+}
+
+/** One packet with a piece's header and @p size bytes behind it. */
+static struct bl_packet *make_packet(const struct bl_piece *piece, const uint8_t *data,
+                                     size_t size) {
+    size_t header = piece->type == BL_FRAME_SEGMENT ? BL_SEGMENT_HEADER : BL_MESSAGE_HEADER;
+    struct bl_packet *packet = bl_packet_create(header + size, BL_ORDERED);
+    if (packet == NULL) {
+        return NULL;
+    }
+    bl_piece_write(bl_packet_data(packet), header, piece);
+    if (size > 0) {
+        memcpy(bl_packet_data(packet) + header, data, size);
+    }
+    return packet;
+}
+
+static bool cut(struct bl_outgoing *message, const struct bl_piece *whole, const uint8_t *data) {
+    struct bl_piece piece = *whole;
+    for (uint32_t i = 0; i < message->packet_count; i++) {
+        piece.offset = i * BL_SEGMENT_DATA_MAX;
+        size_t left = message->size - piece.offset;
+        size_t size = left < BL_SEGMENT_DATA_MAX ? left : BL_SEGMENT_DATA_MAX;
+        message->packets[i] = make_packet(&piece, data + piece.offset, size);
+        if (message->packets[i] == NULL) {
+            message->packet_count = i;
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool make_packets(struct bl_send_stream *stream, struct bl_outgoing *message,
+                         uint32_t sequence, const uint8_t *data) {
+    struct bl_piece piece = {
+        .type = BL_FRAME_MESSAGE, .channel = stream->channel, .sequence = sequence};
+    if (message->size <= BL_MESSAGE_DATA_MAX) {
+        message->packet_count = 1;
+        message->only = make_packet(&piece, data, message->size);
+        return message->only != NULL;
+    }
+    uint32_t count = (message->size + BL_SEGMENT_DATA_MAX - 1) / BL_SEGMENT_DATA_MAX;
+    size_t table_size = count * sizeof(struct bl_packet *);
+    piece.type = BL_FRAME_SEGMENT;
+    piece.total = message->size;
+    message->packet_count = count;
+    message->packets = bl_allocate(stream->memory, table_size);
+    if (message->packets == NULL) {
+        return false;
+    }
+    if (cut(message, &piece, data)) {
+        return true;
+    }
+    for (uint32_t i = 0; i < message->packet_count; i++) {
+        bl_packet_release(message->packets[i]);
+    }
+    bl_free(stream->memory, message->packets, table_size);
+    return false;
+}
+
+enum belay_result bl_send_stream_push(struct bl_send_stream *stream, const void *data, size_t size,
+                                      bl_time expires_at) {
+    struct bl_outgoing made = {.size = (uint32_t)size, .expires_at = expires_at};
+    if (!make_packets(stream, &made, bl_send_stream_newest(stream) + 1, data)) {
+        return bl_fail(BELAY_E_NO_MEMORY, "no memory to queue a message of %zu bytes", size);
+    }
+    struct bl_outgoing *message = bl_ring_push(&stream->messages);
+    if (message == NULL) {
+        free_packets(stream, &made);
+        return bl_fail(BELAY_E_NO_MEMORY, "no memory to queue a message");
+    }
+    *message = made;
+    return BELAY_OK;
+}
+
+struct bl_outgoing *bl_send_stream_next(const struct bl_send_stream *stream) {
+    if (stream->handed_messages == stream->messages.count) {
+        return NULL;
+    }
+    return bl_ring_at(&stream->messages, stream->handed_messages);
+}
+
+struct bl_packet *bl_send_stream_next_packet(struct bl_send_stream *stream) {
+    const struct bl_outgoing *message = bl_send_stream_next(stream);
+    if (message == NULL || stream->flight.count >= BL_SPAN_MAX ||
+        !bl_ring_reserve(&stream->flight)) {
+        return NULL;
+    }
+    return packet_at(message, stream->handed_packets);
+}
+
+void bl_send_stream_handed(struct bl_send_stream *stream) {
+    struct bl_outgoing *message = bl_send_stream_next(stream);
+    struct bl_in_flight *flight = bl_ring_push(&stream->flight);
+    BELAY_ASSERT(flight != NULL);
+    flight->packet = packet_at(message, stream->handed_packets);
+    flight->size = (uint32_t)bl_packet_size(flight->packet);
+    stream->flight_bytes += flight->size;
+    if (stream->handed_packets == 0) {
+        message->flight_start = stream->flight_first + stream->flight.count - 1;
+    }
+    if (++stream->handed_packets == message->packet_count) {
+        stream->handed_packets = 0;
+        stream->handed_messages++;
+    }
+}
+
+bool bl_send_stream_skip(struct bl_send_stream *stream, uint8_t **data) {
+    struct bl_outgoing *message = bl_send_stream_next(stream);
+    BELAY_ASSERT(message != NULL && stream->handed_packets == 0);
+    const struct bl_piece skip = {.type = BL_FRAME_SKIP,
+                                  .channel = stream->channel,
+                                  .sequence = stream->first_sequence + stream->handed_messages};
+    struct bl_packet *packet = make_packet(&skip, NULL, 0);
+    uint8_t *whole = bl_allocate(stream->memory, message->size > 0 ? message->size : 1);
+    if (packet == NULL || whole == NULL) {
+        bl_packet_release(packet);
+        bl_free(stream->memory, whole, message->size > 0 ? message->size : 1);
+        return false;
+    }
+    size_t header = message->packet_count == 1 ? BL_MESSAGE_HEADER : BL_SEGMENT_HEADER;
+    size_t copied = 0;
+    for (uint32_t i = 0; i < message->packet_count; i++) {
+        struct bl_packet *part = packet_at(message, i);
+        size_t size = bl_packet_size(part) - header;
+        memcpy(whole + copied, bl_packet_data(part) + header, size);
+        copied += size;
+    }
+    free_packets(stream, message);
+    message->packet_count = 1;
+    message->only = packet;
+    message->expires_at = BL_TIME_NEVER;
+    *data = whole;
+    return true;
+}
+
+/** Forgets acknowledged packets at the old end, so that the span moves on. */
+static void shorten_flight(struct bl_send_stream *stream) {
+    while (stream->flight.count > 0) {
+        const struct bl_in_flight *oldest = bl_ring_at(&stream->flight, 0);
+        if (oldest->packet != NULL) {
+            return;
+        }
+        bl_ring_drop(&stream->flight);
+        stream->flight_first++;
+    }
+}
+
+static size_t land(struct bl_send_stream *stream, struct bl_in_flight *flight) {
+    flight->packet = NULL;
+    stream->flight_bytes -= flight->size;
+    return flight->size;
+}
+
+size_t bl_send_stream_reap(struct bl_send_stream *stream) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < stream->flight.count; i++) {
+        struct bl_in_flight *flight = bl_ring_at(&stream->flight, i);
+        if (flight->packet != NULL && !bl_packet_is_in_flight(flight->packet)) {
+            bytes += land(stream, flight);
+        }
+    }
+    shorten_flight(stream);
+    return bytes;
+}
+
+/** Takes the packets of a message that leaves the buffer out of flight. */
+static size_t land_message(struct bl_send_stream *stream, const struct bl_outgoing *message) {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < message->packet_count; i++) {
+        uint32_t index = message->flight_start + i - stream->flight_first;
+        if (index >= stream->flight.count) { /* left the ring already: the difference wrapped */
+            continue;
+        }
+        struct bl_in_flight *flight = bl_ring_at(&stream->flight, index);
+        if (flight->packet != NULL) {
+            bytes += land(stream, flight);
+        }
+    }
+    return bytes;
+}
+
+bool bl_send_stream_release(struct bl_send_stream *stream, uint32_t sequence,
+                            struct bl_released *released) {
+    *released = (struct bl_released){0};
+    int32_t count = bl_serial_distance(sequence, bl_send_stream_handled(stream));
+    if (count <= 0) {
+        return true; /* an older report, overtaken */
+    }
+    if ((uint32_t)count > stream->handed_messages) {
+        return false;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        struct bl_outgoing *message = bl_ring_at(&stream->messages, 0);
+        released->messages++;
+        released->bytes += message->size;
+        released->acknowledged += land_message(stream, message);
+        free_packets(stream, message);
+        bl_ring_drop(&stream->messages);
+        stream->first_sequence++;
+        stream->handed_messages--;
+    }
+    shorten_flight(stream);
+    return true;
+}
+
+bool bl_send_stream_is_drained(const struct bl_send_stream *stream) {
+    return stream->handed_messages == stream->messages.count && stream->flight.count == 0;
+}
+
+void bl_send_stream_unbind(struct bl_send_stream *stream) {
+    stream->handed_messages = 0;
+    stream->handed_packets = 0;
+    stream->flight_first += stream->flight.count;
+    stream->flight_bytes = 0;
+    bl_ring_finish(&stream->flight);
+}

@@ -1,0 +1,96 @@
+/*
+ * The sending half of one reliable channel.
+ *
+ * A message gets its sequence when it is in the send buffer, and stays there until the other side
+ * has handled it: a new binding could then send again what the old one lost. Between the two it is
+ * handed to ENet packet by packet, never more than BL_SPAN_MAX packets past the oldest one that is
+ * not acknowledged: ENet acknowledges selectively, and beyond a wider span the receiver's ENet
+ * would refuse even the packet that all others wait for, for ever.
+ */
+#ifndef BL_SESSION_SEND_STREAM_H
+#define BL_SESSION_SEND_STREAM_H
+
+#include "common/ring.h"
+#include "lib/clock/time.h"
+#include "lib/peer/packet.h"
+#include <belay/result.h>
+
+#define BL_SPAN_MAX 256U
+
+/** One message in the send buffer. */
+struct bl_outgoing {
+    uint32_t size; /* as the application gave it */
+    uint32_t packet_count;
+    struct bl_packet **packets;
+    struct bl_packet *only; /* where packets points when there is one */
+    uint32_t flight_start;  /* number of its first packet in flight, once handed */
+    bl_time expires_at;
+};
+
+struct bl_send_stream {
+    struct bl_memory *memory;
+    uint8_t channel;
+    uint32_t first_sequence;  /* of the oldest message in the buffer */
+    struct bl_ring messages;  /* struct bl_outgoing, not yet handled */
+    uint32_t handed_messages; /* of these: wholly handed to ENet */
+    uint32_t handed_packets;  /* of the message after them */
+    struct bl_ring flight;    /* struct bl_in_flight, in the order of handing */
+    uint32_t flight_first;    /* number of the oldest in it */
+    size_t flight_bytes;      /* not acknowledged */
+};
+
+void bl_send_stream_init(struct bl_send_stream *stream, struct bl_memory *memory, uint8_t channel);
+void bl_send_stream_finish(struct bl_send_stream *stream);
+
+/** The sequence of the newest message, 0 before the first. */
+uint32_t bl_send_stream_newest(const struct bl_send_stream *stream);
+/** The sequence of the newest handled message. */
+uint32_t bl_send_stream_handled(const struct bl_send_stream *stream);
+
+/**
+ * Copies a message into the buffer, cut into packets.
+ *
+ * @return BELAY_OK, BELAY_E_NO_MEMORY (no sequence was used)
+ */
+enum belay_result bl_send_stream_push(struct bl_send_stream *stream, const void *data, size_t size,
+                                      bl_time expires_at);
+
+/** The message whose turn it is, or NULL. Its first packet is next if handed_packets is 0. */
+struct bl_outgoing *bl_send_stream_next(const struct bl_send_stream *stream);
+/** The packet whose turn it is; NULL when there is none, the span is full or memory is out. */
+struct bl_packet *bl_send_stream_next_packet(struct bl_send_stream *stream);
+/** ENet has taken the packet that bl_send_stream_next_packet() has just given. */
+void bl_send_stream_handed(struct bl_send_stream *stream);
+
+/**
+ * Turns the message whose turn it is, none of which has been handed, into a SKIP: it has expired.
+ *
+ * @param data receives a block of @p outgoing->size bytes with the message, the caller's to
+ * bl_free()
+ * @return false when memory is out, and nothing has changed
+ */
+bool bl_send_stream_skip(struct bl_send_stream *stream, uint8_t **data);
+
+/** Takes note of what ENet no longer holds; returns how many bytes were acknowledged. */
+size_t bl_send_stream_reap(struct bl_send_stream *stream);
+
+/** What left the buffer. */
+struct bl_released {
+    uint32_t messages;
+    size_t bytes;
+    size_t acknowledged; /* bytes of these that counted as in flight until now */
+};
+/**
+ * The other side has handled everything up to @p sequence.
+ *
+ * @return false when it cannot have: it is beyond what was handed to ENet
+ */
+bool bl_send_stream_release(struct bl_send_stream *stream, uint32_t sequence,
+                            struct bl_released *released);
+
+/** Everything in the buffer has been handed over and acknowledged. */
+bool bl_send_stream_is_drained(const struct bl_send_stream *stream);
+/** The peer is gone with what it had in flight: everything not handled counts as not handed. */
+void bl_send_stream_unbind(struct bl_send_stream *stream);
+
+#endif

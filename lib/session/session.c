@@ -1,0 +1,485 @@
+/*
+ * The lifecycle: what the state table decides is carried out here.
+ *
+ * Whatever ends a session goes through bl_session_end(): the link is given back, CLOSED is queued
+ * once, and the session waits for it to be polled. No function here frees the session; that is for
+ * bl_poll(), after its end has been told.
+ */
+#include "lib/session/session.h"
+
+#include "common/assert.h"
+#include "common/container_of.h"
+#include "common/error.h"
+#include "common/reason_text.h"
+#include "common/text.h"
+#include "lib/session/parts.h"
+#include <string.h>
+
+static void timer_fired(struct bl_timer *timer, bl_time now);
+
+enum belay_result bl_session_create(struct bl_session **out, struct bl_shared *shared,
+                                    const uint8_t identity[16]) {
+    struct bl_session *session = bl_allocate(shared->memory, sizeof *session);
+    size_t channels_size = shared->channel_count * sizeof *session->channels;
+    struct bl_session_channel *channels = bl_allocate(shared->memory, channels_size);
+    if (session == NULL || channels == NULL) {
+        bl_free(shared->memory, session, sizeof *session);
+        bl_free(shared->memory, channels, channels_size);
+        return bl_fail(BELAY_E_NO_MEMORY, "no memory for a session");
+    }
+    session->shared = shared;
+    session->channels = channels;
+    session->heartbeat = shared->limits.heartbeat;
+    session->lost = shared->limits.lost;
+    session->resume_window = shared->limits.resume_window;
+    session->credit.messages = shared->limits.credit.messages;
+    session->credit.bytes = shared->limits.credit.bytes;
+    session->login_by = session->held_until = session->close_by = BL_TIME_NEVER;
+    session->report_by = BL_TIME_NEVER;
+    memcpy(session->identity, identity, sizeof session->identity);
+    bl_timer_init(&session->timer, timer_fired);
+    for (uint8_t i = 0; i < shared->channel_count; i++) {
+        if (shared->channels[i].mode == BELAY_RELIABLE) {
+            bl_send_stream_init(&channels[i].send, shared->memory, i);
+        } else {
+            channels[i].unreliable.sequenced = shared->channels[i].mode == BELAY_SEQUENCED;
+        }
+    }
+    *out = session;
+    return BELAY_OK;
+}
+
+static void leave_lists(struct bl_session *session) {
+    struct bl_shared *shared = session->shared;
+    struct bl_session *previous = NULL;
+    for (struct bl_session *at = shared->ready_first; at != NULL; at = at->ready_next) {
+        if (at == session) {
+            *(previous != NULL ? &previous->ready_next : &shared->ready_first) = at->ready_next;
+            shared->ready_last = shared->ready_last == at ? previous : shared->ready_last;
+            break;
+        }
+        previous = at;
+    }
+    for (struct bl_session **at = &shared->pump_first; *at != NULL; at = &(*at)->pump_next) {
+        if (*at == session) {
+            *at = session->pump_next;
+            break;
+        }
+    }
+    if (shared->polled.session == session) {
+        shared->polled.session = NULL;
+    }
+}
+
+static void free_channels(struct bl_session *session) {
+    struct bl_shared *shared = session->shared;
+    for (uint8_t i = 0; i < shared->channel_count; i++) {
+        if (shared->channels[i].mode == BELAY_RELIABLE) {
+            bl_send_stream_finish(&session->channels[i].send);
+            bl_receive_stream_finish(&session->channels[i].receive, shared->memory);
+        } else {
+            bl_unreliable_finish(&session->channels[i].unreliable, shared->memory);
+        }
+    }
+    bl_free(shared->memory, session->channels, shared->channel_count * sizeof *session->channels);
+}
+
+void bl_session_destroy(struct bl_session *session) {
+    if (session == NULL) {
+        return;
+    }
+    struct bl_shared *shared = session->shared;
+    if (session->peer != NULL) {
+        bl_endpoint_release(shared->endpoint, session->peer, 0, BL_TOMBSTONE);
+    }
+    bl_timer_cancel(shared->wheel, &session->timer);
+    leave_lists(session);
+    for (struct bl_message *message; (message = bl_inbox_pop(&session->inbox)) != NULL;) {
+        shared->queued -= message->kind == BL_MESSAGE_RECEIVED ? message->size : 0;
+        bl_message_free(shared, message);
+    }
+    shared->queued -= session->queued_bytes;
+    free_channels(session);
+    bl_packet_release(session->login_packet);
+    bl_free(shared->memory, session, sizeof *session);
+}
+
+bool bl_session_has_ended(const struct bl_session *session) {
+    return session->inbox.closed;
+}
+
+void bl_session_mark_ready(struct bl_session *session) {
+    struct bl_shared *shared = session->shared;
+    if (session->inbox.ready) {
+        return;
+    }
+    session->inbox.ready = true;
+    session->ready_next = NULL;
+    if (shared->ready_last != NULL) {
+        shared->ready_last->ready_next = session;
+    } else {
+        shared->ready_first = session;
+    }
+    shared->ready_last = session;
+}
+
+void bl_session_mark_pump(struct bl_session *session) {
+    if (!session->pumping) {
+        session->pumping = true;
+        session->pump_next = session->shared->pump_first;
+        session->shared->pump_first = session;
+    }
+}
+
+void bl_session_record(struct bl_session *session, const struct bl_record *record) {
+    bl_inbox_record(&session->inbox, record);
+    bl_session_mark_ready(session);
+}
+
+void bl_session_set_reason(struct bl_session *session, const struct belay_reason *reason) {
+    const char *text = reason->text != NULL ? reason->text : bl_reason_text(reason->code);
+    session->reason.who = reason->who;
+    session->reason.code = reason->code;
+    session->reason.come_back = reason->come_back;
+    session->reason.retry_ms = reason->retry_ms;
+    bl_text_clean(session->reason.text, sizeof session->reason.text, text,
+                  bl_text_length(text, BELAY_REASON_TEXT_MAX));
+}
+
+bool bl_session_step(struct bl_session *session, enum bl_input input) {
+    struct bl_edge edge = bl_state_edge(session->state, input, session->peer != NULL);
+    BELAY_ASSERT(edge.kind == BL_EDGE_GO || edge.kind == BL_EDGE_IGNORE);
+    if (edge.kind == BL_EDGE_IGNORE) {
+        return false;
+    }
+    enum belay_state from = session->state;
+    session->state = edge.next;
+    if (session->shared->state_events) {
+        bl_session_record(session, &(struct bl_record){
+                                       .type = BELAY_EVENT_STATE,
+                                       .from = (uint8_t)from,
+                                       .to = (uint8_t)edge.next,
+                                       .who = session->reason.who,
+                                       .code = session->reason.code,
+                                       .time_ms = (uint64_t)(session->shared->now / BL_MILLISECOND),
+                                   });
+    }
+    return true;
+}
+
+bl_duration bl_session_patience(const struct bl_session *session) {
+    return session->peer != NULL ? BL_LAST_WORDS * bl_rtt_timeout(&session->peer->rtt) : 0;
+}
+
+/** Gives the peer back; what it had in flight counts as not sent. */
+static void let_go(struct bl_session *session, bl_duration patience, bl_duration linger) {
+    if (session->peer != NULL) {
+        bl_outgoing_reap(session);
+        session->resent += session->peer->resent_count;
+        session->rtt_ms = bl_to_ms(session->peer->rtt.smoothed);
+        bl_endpoint_release(session->shared->endpoint, session->peer, patience, linger);
+        session->peer = NULL;
+    }
+    bl_outgoing_unbind(session);
+}
+
+void bl_session_end(struct bl_session *session, enum bl_input input, bl_duration patience) {
+    if (!bl_session_step(session, input)) {
+        return;
+    }
+    let_go(session, patience, BL_TOMBSTONE);
+    session->login_by = session->close_by = session->report_by = BL_TIME_NEVER;
+    session->held_until = BL_TIME_NEVER;
+    session->closing = false;
+    if (session->state == BELAY_TIMED_OUT) {
+        session->held_until = bl_attended(session->shared) + BL_REST;
+    }
+    bl_session_schedule(session);
+    if (!session->inbox.closed) {
+        session->inbox.closed = true;
+        bl_session_mark_ready(session);
+    }
+    if (session->shared->changed != NULL) {
+        session->shared->changed(session->shared->user, session);
+    }
+}
+
+void bl_session_break(struct bl_session *session, const char *text) {
+    const struct belay_reason reason = {.code = BELAY_REASON_PROTOCOL, .text = text};
+    bl_session_close(session, &reason, 0);
+}
+
+bool bl_session_say(struct bl_session *session, const void *frame, size_t size,
+                    enum bl_delivery delivery) {
+    if (session->peer == NULL) {
+        return false;
+    }
+    struct bl_packet *packet = bl_packet_create(size, delivery);
+    if (packet == NULL) {
+        return false;
+    }
+    memcpy(bl_packet_data(packet), frame, size);
+    bool sent = bl_peer_send(session->peer, 0, packet);
+    bl_packet_release(packet);
+    return sent;
+}
+
+void bl_session_bind(struct bl_session *session, struct bl_peer *peer) {
+    struct bl_shared *shared = session->shared;
+    BELAY_ASSERT(session->peer == NULL);
+    session->peer = peer;
+    if (peer != NULL) {
+        peer->receiver = session;
+        session->address = *bl_endpoint_address(peer);
+    }
+    bl_liveness_start(&session->liveness, bl_attended(shared));
+    bl_session_step(session, BL_INPUT_TRANSPORT_UP);
+    if (shared->role == BL_ROLE_SERVER) {
+        session->login_by = bl_attended(shared) + shared->limits.login;
+    } else if (bl_login_say_hello(session)) {
+        bl_session_step(session, BL_INPUT_HELLO);
+    } else {
+        bl_session_lose(session, &(struct belay_reason){.code = BELAY_REASON_OVERLOAD});
+    }
+    bl_session_schedule(session);
+}
+
+static bool is_resumable(const struct bl_session *session) {
+    return session->state == BELAY_LOGGED_IN && !session->closing && session->resume_window > 0;
+}
+
+void bl_session_lose(struct bl_session *session, const struct belay_reason *reason) {
+    if (session->closing) { /* nobody is left to hear the rest */
+        bl_session_end(session, BL_INPUT_CLOSE, 0);
+        return;
+    }
+    bl_session_set_reason(session, reason);
+    if (!is_resumable(session)) {
+        bl_session_end(session, BL_INPUT_GONE, 0);
+        return;
+    }
+    bl_session_step(session, BL_INPUT_GONE);
+    let_go(session, 0, session->resume_window);
+    bl_session_step(session, BL_INPUT_HOLD);
+    session->report_by = BL_TIME_NEVER;
+    session->held_until = bl_attended(session->shared) + session->resume_window;
+    bl_session_record(session, &(struct bl_record){.type = BELAY_EVENT_DOWN,
+                                                   .who = reason->who,
+                                                   .code = reason->code,
+                                                   .numbers = {bl_to_ms(session->resume_window)}});
+    bl_session_schedule(session);
+    if (session->shared->changed != NULL) {
+        session->shared->changed(session->shared->user, session);
+    }
+}
+
+void bl_session_expect_login(struct bl_session *session, bl_duration limit) {
+    session->login_by = bl_attended(session->shared) + limit;
+    bl_session_schedule(session);
+}
+
+void bl_session_input(struct bl_session *session, enum bl_input input,
+                      const struct belay_reason *reason) {
+    if (input == BL_INPUT_RESUME || input == BL_INPUT_ATTEMPT_FAILED) {
+        bl_session_step(session, input);
+        return;
+    }
+    bl_session_set_reason(session, reason);
+    bl_session_end(session, input, 0);
+}
+
+/** The last word, which ENet repeats until it is acknowledged. */
+static void say_close(struct bl_session *session) {
+    uint8_t frame[16 + BELAY_REASON_TEXT_MAX];
+    const struct bl_reason *reason = &session->reason;
+    const struct bl_reason_frame close = {
+        .code = reason->code,
+        .come_back = reason->come_back,
+        .retry_ms = reason->retry_ms,
+        .text = (const uint8_t *)reason->text,
+        .text_size = (uint8_t)strlen(reason->text),
+    };
+    size_t size = bl_reason_write(frame, sizeof frame, BL_FRAME_CLOSE, &close);
+    bl_session_say(session, frame, size, BL_ORDERED);
+    bl_session_end(session, BL_INPUT_CLOSE, bl_session_patience(session));
+}
+
+/** Whoever closes wants to hear no more. */
+static void discard_messages(struct bl_session *session) {
+    struct bl_message *message;
+    while ((message = bl_inbox_pop(&session->inbox)) != NULL) {
+        session->undelivered += message->kind == BL_MESSAGE_RECEIVED;
+        bl_session_handle(session, message);
+        bl_message_free(session->shared, message);
+    }
+}
+
+void bl_session_close(struct bl_session *session, const struct belay_reason *reason,
+                      bl_duration drain) {
+    if (session->inbox.closed || session->closing) {
+        return;
+    }
+    struct belay_reason ours = *reason;
+    ours.who = BELAY_WHO_LOCAL;
+    bl_session_set_reason(session, &ours);
+    discard_messages(session);
+    if (session->state == BELAY_LOGIN_PENDING && session->shared->role == BL_ROLE_SERVER) {
+        bl_login_refuse(session);
+    } else if (session->state == BELAY_LOGGED_IN && drain > 0 && !bl_outgoing_is_drained(session)) {
+        session->closing = true;
+        session->close_by = bl_attended(session->shared) + drain;
+        bl_session_schedule(session);
+    } else if (session->state == BELAY_DISCONNECTED) {
+        bl_session_end(session, BL_INPUT_REFUSED, 0); /* a dial that is called off */
+    } else {
+        say_close(session);
+    }
+}
+
+void bl_session_progress(struct bl_session *session) {
+    bl_heartbeat_hear(session);
+    bl_outgoing_reap(session);
+    bl_session_mark_pump(session);
+    if (session->closing && bl_outgoing_is_drained(session)) {
+        say_close(session);
+    }
+}
+
+static bl_time earliest_deadline(const struct bl_session *session) {
+    bl_time deadline = bl_earlier(session->login_by, session->held_until);
+    deadline = bl_earlier(deadline, bl_earlier(session->close_by, session->report_by));
+    if (session->peer != NULL && session->state == BELAY_LOGGED_IN) {
+        deadline = bl_earlier(deadline, bl_heartbeat_deadline(session));
+    }
+    return deadline;
+}
+
+void bl_session_schedule(struct bl_session *session) {
+    struct bl_shared *shared = session->shared;
+    bl_time deadline = earliest_deadline(session);
+    if (deadline == BL_TIME_NEVER) {
+        bl_timer_cancel(shared->wheel, &session->timer);
+    } else {
+        bl_timer_arm(shared->wheel, &session->timer, deadline + shared->stalled);
+    }
+}
+
+static void login_is_late(struct bl_session *session) {
+    static const struct belay_reason late = {
+        .who = BELAY_WHO_LOCAL, .code = BELAY_REASON_LOGIN_DEADLINE, .come_back = true};
+    static const struct belay_reason unanswered = {
+        .who = BELAY_WHO_NETWORK, .code = BELAY_REASON_UNREACHABLE, .come_back = true};
+    if (session->state == BELAY_DISCONNECTED) {
+        bl_session_input(session, BL_INPUT_REFUSED, &unanswered);
+    } else if (session->state == BELAY_LOGIN_PENDING && session->shared->role == BL_ROLE_SERVER) {
+        bl_session_set_reason(session, &late);
+        bl_login_refuse(session);
+    } else {
+        bl_session_lose(session, &late);
+    }
+}
+
+/** What is due by the session's own deadlines; a session that ends here has no others. */
+static void evaluate(struct bl_session *session, bl_time now) {
+    static const struct belay_reason silent = {
+        .who = BELAY_WHO_NETWORK, .code = BELAY_REASON_TIMEOUT, .come_back = true};
+    if (now >= session->login_by) {
+        session->login_by = BL_TIME_NEVER;
+        login_is_late(session);
+    } else if (now >= session->held_until) {
+        bl_session_end(session, BL_INPUT_EXPIRED, 0);
+    } else if (now >= session->close_by) {
+        say_close(session);
+    } else if (session->peer != NULL && session->state == BELAY_LOGGED_IN &&
+               !bl_heartbeat_judge(session)) {
+        bl_session_lose(session, &silent);
+    }
+    if (now >= session->report_by) {
+        bl_incoming_report(session, false);
+    }
+}
+
+static void timer_fired(struct bl_timer *timer, bl_time now) {
+    struct bl_session *session = BL_CONTAINER_OF(timer, struct bl_session, timer);
+    evaluate(session, now - session->shared->stalled);
+    bl_session_schedule(session);
+}
+
+enum belay_result bl_session_pause(struct bl_session *session, uint32_t ms) {
+    uint8_t frame[8];
+    if (session->state != BELAY_LOGGED_IN || (session->features & BL_FEATURE_PAUSE) == 0) {
+        return bl_fail(BELAY_E_STATE, "pause: only while logged in to a server that knows it");
+    }
+    ms = ms < BELAY_PAUSE_MS_MAX ? ms : BELAY_PAUSE_MS_MAX;
+    bl_session_say(session, frame, bl_pause_write(frame, sizeof frame, ms), BL_ORDERED);
+    return BELAY_OK;
+}
+
+void bl_session_announce_drain(struct bl_session *session, uint32_t deadline_ms,
+                               const char *go_to) {
+    uint8_t frame[8 + BELAY_REASON_TEXT_MAX];
+    const struct bl_drain_frame drain = {
+        .deadline_ms = deadline_ms,
+        .go_to = (const uint8_t *)go_to,
+        .go_to_size = (uint8_t)bl_text_length(go_to, BELAY_REASON_TEXT_MAX),
+    };
+    if (session->state == BELAY_LOGGED_IN) {
+        bl_session_say(session, frame, bl_drain_write(frame, sizeof frame, &drain), BL_ORDERED);
+    }
+}
+
+static int64_t clock_offset(const struct bl_session *session) {
+    const struct bl_clock_offset *offset = &session->offset;
+    unsigned best = 0;
+    for (unsigned i = 1; i < BL_OFFSET_SAMPLES && i < offset->count; i++) {
+        if (offset->samples[i].round_trip < offset->samples[best].round_trip) {
+            best = i;
+        }
+    }
+    return offset->samples[best].offset_us;
+}
+
+/** Sums over the reliable channels: newest message out, newest handled. */
+static void sum_sequences(const struct bl_session *session, struct belay_session_info *info) {
+    const struct bl_shared *shared = session->shared;
+    for (uint8_t i = 0; i < shared->reliable_count; i++) {
+        const struct bl_send_stream *stream = &session->channels[shared->priority_order[i]].send;
+        info->sequence_out += bl_send_stream_newest(stream);
+        info->handled_out += bl_send_stream_handled(stream);
+    }
+}
+
+void bl_session_info(const struct bl_session *session, struct belay_session_info *info) {
+    const struct bl_shared *shared = session->shared;
+    const struct bl_peer *peer = session->peer;
+    *info = (struct belay_session_info){
+        .struct_size = sizeof *info,
+        .session = session->handle,
+        .state = session->state,
+        .user = session->user,
+        .bytes_in = session->bytes_in,
+        .bytes_out = session->bytes_out,
+        .messages_in = session->messages_in,
+        .messages_out = session->messages_out,
+        .queued_messages = session->queued_messages,
+        .queued_bytes = session->queued_bytes,
+        .features = session->features,
+        .resume_window_ms = bl_to_ms(session->resume_window),
+        .clock_offset_us = clock_offset(session),
+        .dialing = session->dialing,
+        .closing = session->closing,
+        .suspect = session->liveness.suspect,
+    };
+    memcpy(info->user_id, session->identity, sizeof info->user_id);
+    bl_address_format(&session->address, info->address, sizeof info->address);
+    sum_sequences(session, info);
+    info->rtt_ms = session->rtt_ms;
+    if (peer != NULL) {
+        info->rtt_ms = bl_to_ms(peer->rtt.smoothed);
+        info->jitter_ms = bl_to_ms(peer->rtt.variation);
+        info->idle_ms = bl_to_ms(shared->now - peer->received_at);
+        info->idle_out_ms = bl_to_ms(shared->now - peer->sent_at);
+        info->loss = peer->loss;
+    }
+    info->resent = session->resent + (peer != NULL ? peer->resent_count : 0);
+}

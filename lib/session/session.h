@@ -1,0 +1,158 @@
+/*
+ * A session: one player's end of one connection, with its lifecycle, its streams and its events.
+ *
+ * It outlives its ENet peer: it has at most one at a time, and may have none. Everything that
+ * happens to it comes in through the functions below, from its peer, its timer or its application;
+ * what it has to say goes out through its peer and its inbox. It knows neither sockets nor other
+ * sessions.
+ */
+#ifndef BL_SESSION_SESSION_H
+#define BL_SESSION_SESSION_H
+
+#include "lib/session/inbox.h"
+#include "lib/session/liveness.h"
+#include "lib/session/receive_stream.h"
+#include "lib/session/send_stream.h"
+#include "lib/session/state.h"
+#include "lib/session/unreliable.h"
+
+#define BL_OFFSET_SAMPLES 8
+#define BL_TOMBSTONE      (5 * BL_SECOND) /* how long an ended binding answers with GONE */
+#define BL_REST           BL_SECOND       /* in TIMED_OUT, where nothing is kept */
+#define BL_LAST_WORDS     3 /* time-outs that the other side has to acknowledge a close */
+
+/** A reason with its text. */
+struct bl_reason {
+    enum belay_who who;
+    uint32_t code;
+    bool come_back;
+    uint32_t retry_ms;
+    char text[BELAY_REASON_TEXT_MAX + 1];
+};
+
+/** One channel of a session; its mode says which half of the union is in use. */
+struct bl_session_channel {
+    union {
+        struct {
+            struct bl_send_stream send;
+            struct bl_receive_stream receive;
+        };
+        struct bl_unreliable unreliable;
+    };
+};
+
+/** The other side's clock against ours: NTP's filter (RFC 5905 10) in small, the least delayed of
+ * the last samples. */
+struct bl_clock_offset {
+    unsigned count;
+    struct {
+        bl_duration round_trip;
+        int64_t offset_us;
+    } samples[BL_OFFSET_SAMPLES];
+};
+
+struct bl_session {
+    struct bl_shared *shared;
+    belay_session handle;
+    enum belay_state state;
+    struct bl_peer *peer; /* NULL while there is no link */
+    void *user;
+    uint8_t identity[16]; /* of the handshake, then as accept() named the user */
+    bool accepted;
+    bool dialing; /* shown in info; set by the client runtime */
+    struct bl_address address;
+
+    uint32_t features; /* agreed */
+    struct bl_credit_limits
+        peer_credit; /* what the other side takes in before it has handled more */
+    bl_duration heartbeat, lost,
+        resume_window; /* policy in force, from shared->limits or WELCOME */
+
+    struct bl_liveness liveness;
+    struct bl_clock_offset offset;
+    struct bl_timer timer; /* the earliest of the deadlines below; all in attended time */
+    bl_time login_by;      /* before LOGGED_IN */
+    bl_time held_until;    /* RECONNECT_PENDING, RECONNECTING, TIMED_OUT */
+    bl_time close_by;      /* closing: when draining ends */
+    bl_time report_by;     /* a handled report leaves alone; BL_TIME_NEVER = none is owed */
+    bool closing;
+
+    struct bl_session_channel *channels;
+    size_t flight_bytes;                    /* sent and not acknowledged, over all channels */
+    uint32_t queued_messages, queued_bytes; /* out, not yet handled */
+    uint32_t drawn_messages,
+        drawn_bytes;             /* of these, begun to be handed over: drawn on peer_credit */
+    struct bl_credit credit;     /* what the other side may still send */
+    struct bl_credit unreported; /* handled since the last report */
+    uint16_t report_channels;    /* bit per channel that has handled anything */
+    uint32_t loose_count;        /* unreliable packets queued since the last flush */
+    bool pressed;                /* back-pressure is on */
+
+    uint64_t bytes_in, bytes_out, messages_in, messages_out;
+    uint64_t resent; /* on links that are gone */
+    uint32_t rtt_ms; /* of the last one */
+    uint32_t undelivered;
+    struct bl_reason reason; /* why it ended, or why the link went down last */
+
+    struct bl_inbox inbox;
+    struct bl_packet *login_packet; /* server: HELLO, which LOGIN points into; client: WELCOME */
+    const uint8_t *login_data;
+    size_t login_size;
+    char go_to[BELAY_REASON_TEXT_MAX + 1];
+    struct bl_session *ready_next, *pump_next;
+    bool pumping; /* in the list of sessions to pump */
+};
+
+/** @return BELAY_OK, BELAY_E_NO_MEMORY */
+enum belay_result bl_session_create(struct bl_session **out, struct bl_shared *shared,
+                                    const uint8_t identity[16]);
+/** Without a word to anybody. NULL is fine. */
+void bl_session_destroy(struct bl_session *session);
+
+/* ---- from the transport */
+
+/** A proven binding carries @p peer: the session's link is up. A client says hello at once. */
+void bl_session_bind(struct bl_session *session, struct bl_peer *peer);
+/** One frame. Takes the packet. */
+void bl_session_take_packet(struct bl_session *session, struct bl_packet *packet);
+/** A datagram was valid to its end. */
+void bl_session_progress(struct bl_session *session);
+/** The link is gone for good; the session is held if its policy says so, else it has timed out. */
+void bl_session_lose(struct bl_session *session, const struct belay_reason *reason);
+/** Hands to ENet what may go out now. */
+void bl_session_pump(struct bl_session *session);
+
+/* ---- from the application */
+
+/** Server, LOGIN_PENDING. @return BELAY_OK, BELAY_E_STATE, BELAY_E_TOO_BIG, BELAY_E_NO_MEMORY */
+enum belay_result bl_session_accept(struct bl_session *session, const void *welcome, size_t size);
+/**
+ * Ends the session, or refuses its login: what is queued goes out first, for @p drain at most.
+ * A session that has ended or is closing is left as it is.
+ */
+void bl_session_close(struct bl_session *session, const struct belay_reason *reason,
+                      bl_duration drain);
+/** @return BELAY_OK, BELAY_E_INVALID, BELAY_E_STATE, BELAY_E_GONE, BELAY_E_TOO_BIG,
+ * BELAY_E_WOULD_BLOCK, BELAY_E_NO_MEMORY */
+enum belay_result bl_session_send(struct bl_session *session, uint8_t channel, const void *data,
+                                  size_t size);
+/** Tells the other side to expect silence. @return BELAY_OK, BELAY_E_STATE */
+enum belay_result bl_session_pause(struct bl_session *session, uint32_t ms);
+/** Server: tells the client that the server ends. */
+void bl_session_announce_drain(struct bl_session *session, uint32_t deadline_ms, const char *go_to);
+/** The application has handled a message that bl_poll() lent to it. */
+void bl_session_handle(struct bl_session *session, const struct bl_message *message);
+
+void bl_session_info(const struct bl_session *session, struct belay_session_info *info);
+/** It has ended: only its last events are still to be polled. */
+bool bl_session_has_ended(const struct bl_session *session);
+
+/* ---- from the client's runtime */
+
+/** A dial has begun: it must be logged in within @p limit. */
+void bl_session_expect_login(struct bl_session *session, bl_duration limit);
+/** Feeds one input that no peer is needed for: the outcome of a dial. */
+void bl_session_input(struct bl_session *session, enum bl_input input,
+                      const struct belay_reason *reason);
+
+#endif

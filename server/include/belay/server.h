@@ -1,0 +1,165 @@
+/*
+ * The server: one socket, many sessions.
+ *
+ * Start it, then in a loop call belay_server_service() and poll until there is nothing more. A
+ * first game needs start, service, poll, accept and send. The rules of <belay/belay.h> hold
+ * everywhere.
+ */
+#ifndef BELAY_SERVER_H
+#define BELAY_SERVER_H
+
+#include <belay/belay.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct belay_server;
+struct belay_sim;
+
+/** How to start a server. Start from BELAY_SERVER_OPTS_INIT; a zero field means its default. Read
+ * during the call only. */
+struct belay_server_opts {
+    size_t struct_size;  /* filled in by the INIT macro */
+    const char *listen;  /* address and port, as "127.0.0.1:7777" (the default); port 0 picks one */
+    belay_socket socket; /* with adopt: serve on this bound UDP socket instead of listen. It is
+                            the server's from success on, and closed with it */
+    bool adopt;
+    const char *key_file;   /* not in this version, which has no encryption: leave NULL */
+    const char *token_keys; /* likewise */
+    const char *game;       /* what is played and its version, as "arena/3"; a client with
+                               another one is refused with BELAY_REASON_VERSION; default "" */
+    const struct belay_channel *channels; /* default: 0 reliable, 1 unreliable */
+    uint8_t channel_count;
+    uint32_t session_max;  /* at most BELAY_SESSIONS_MAX; default BELAY_SESSIONS_DEFAULT */
+    uint32_t heartbeat_ms; /* these five: defaults in <belay/limits.h> */
+    uint32_t lost_ms;
+    uint32_t resume_window_ms;
+    uint32_t login_ms;
+    uint32_t send_messages_max, send_bytes_max; /* per session */
+    bool no_resume;      /* a lost session ends at once instead of being kept */
+    bool state_events;   /* STATE events, for tools and tests */
+    uint32_t memory_max; /* bytes of messages waiting, both ways; default BELAY_MEMORY_DEFAULT */
+    uint32_t shards;     /* not in this version: leave 0 */
+    const struct belay_hooks *hooks; /* memory and log; copied; default: the C library, no log */
+    struct belay_sim *sim; /* serve in this simulated network, which must outlive the server */
+};
+#define BELAY_SERVER_OPTS_INIT BELAY_INIT_(struct belay_server_opts)
+
+/**
+ * Starts a server: bound, and answering from the first belay_server_service() on.
+ *
+ * @param out  the server, to end with belay_server_destroy(); untouched on failure, and nothing is
+ *             left behind then
+ * @return BELAY_OK, BELAY_E_INVALID (belay_error() names the field), BELAY_E_ADDRESS,
+ * BELAY_E_IN_USE, BELAY_E_NO_MEMORY, BELAY_E_ENET_PORT, BELAY_E_SYSTEM
+ */
+enum belay_result belay_server_start(struct belay_server **out,
+                                     const struct belay_server_opts *opts);
+
+/**
+ * Ends in good order: from now on newcomers are refused with BELAY_REASON_DRAINING, every client
+ * gets a DRAIN event, and whoever is still there after @p deadline_ms is closed with
+ * BELAY_REASON_SERVER_STOPPED. Returns at once; go on calling service().
+ *
+ * @param go_to  where else to play, shown to clients; at most BELAY_REASON_TEXT_MAX bytes; may be
+ * NULL
+ * @return BELAY_OK, BELAY_E_STATE (it has been stopped)
+ */
+enum belay_result belay_server_drain(struct belay_server *server, uint32_t deadline_ms,
+                                     const char *go_to);
+
+/**
+ * Ends every session with BELAY_REASON_SERVER_STOPPED, come_back true: what is queued goes out and
+ * each client is told, for which this waits up to @p flush_ms (never in a simulation). Then the
+ * socket is closed, and its port is free at once. CLOSED events can still be polled. Twice is
+ * harmless.
+ */
+void belay_server_stop(struct belay_server *server, uint32_t flush_ms);
+
+/** Stops without waiting, and frees everything. NULL is fine. */
+void belay_server_destroy(struct belay_server *server);
+
+/**
+ * Sends what is queued, receives, runs what is due, and waits for up to @p wait_ms until there is
+ * something to poll. Never waits in a simulation.
+ *
+ * @return BELAY_OK; BELAY_E_STATE when the server has been stopped
+ */
+enum belay_result belay_server_service(struct belay_server *server, uint32_t wait_ms);
+
+/**
+ * The next event, if there is one. Gives back what the last event lent, and counts its message as
+ * handled: only then may the sender forget it.
+ */
+bool belay_server_poll(struct belay_server *server, struct belay_event *event);
+
+/** Sends now what was queued since the last service(): for the end of a frame. */
+void belay_server_flush(struct belay_server *server);
+
+/**
+ * For a loop of one's own: readable when belay_server_service(server, 0) has something to do. One
+ * descriptor (an epoll instance on Linux) for the server's life; -1 in a simulation and after stop.
+ */
+belay_socket belay_server_fd(const struct belay_server *server);
+/** Nanoseconds until service() is due even if nothing arrives: 0 now, -1 never. */
+int64_t belay_server_wait_ns(const struct belay_server *server);
+/** Any thread, between start and stop: makes a service() that waits return. */
+void belay_server_wake(struct belay_server *server);
+
+/**
+ * Lets a login in. The client gets OPEN with the user id and the welcome payload, and so does this
+ * side; sending is legal from now on.
+ *
+ * @param user_id  16 bytes that name the user, in find() and in info; NULL keeps a random one. One
+ *                 session per user
+ * @param welcome  at most BELAY_LOGIN_MAX bytes; may be NULL with size 0
+ * @return BELAY_OK, BELAY_E_GONE, BELAY_E_STATE (not waiting for it, or the user has an open
+ *         session), BELAY_E_TOO_BIG, BELAY_E_NO_MEMORY
+ */
+enum belay_result belay_server_accept(struct belay_server *server, belay_session session,
+                                      const uint8_t user_id[16], const void *welcome,
+                                      size_t welcome_size);
+
+/**
+ * Ends a session or, before accept(), refuses its login. What was sent to it goes out first, then
+ * the client gets CLOSED with this reason; messages of it that were not polled are dropped. CLOSED
+ * comes on this side too.
+ *
+ * @param reason  NULL is BELAY_REASON_KICKED without coming back; copied
+ * @return BELAY_OK, BELAY_E_GONE
+ */
+enum belay_result belay_server_close(struct belay_server *server, belay_session session,
+                                     const struct belay_reason *reason);
+
+/**
+ * Queues a message. On a reliable channel it arrives exactly once and in order, or CLOSED tells how
+ * many did not; it is also taken while the session is down (after a DOWN event). On the others it
+ * may be lost.
+ *
+ * @return BELAY_OK, BELAY_E_WOULD_BLOCK, BELAY_E_GONE, BELAY_E_STATE (before OPEN),
+ * BELAY_E_TOO_BIG, BELAY_E_INVALID (no such channel), BELAY_E_NO_MEMORY
+ */
+enum belay_result belay_server_send(struct belay_server *server, belay_session session,
+                                    uint8_t channel, const void *data, size_t size);
+
+/**
+ * Enumerates every session in any state: begin with 0, ends with 0. Sessions may end and be closed
+ * meanwhile.
+ */
+belay_session belay_server_next(const struct belay_server *server, belay_session after);
+/** The open session of a user as accept() named it; 0 when there is none. */
+belay_session belay_server_find(const struct belay_server *server, const uint8_t user_id[16]);
+/** @return BELAY_OK, BELAY_E_GONE, BELAY_E_INVALID (info->struct_size) */
+enum belay_result belay_server_info(const struct belay_server *server, belay_session session,
+                                    struct belay_session_info *info);
+/** What event.user and info.user show from now on; a stale handle is ignored. Belay never frees it.
+ */
+void belay_server_set_user(struct belay_server *server, belay_session session, void *user);
+/** @return BELAY_OK, BELAY_E_INVALID (stats->struct_size) */
+enum belay_result belay_server_stats(const struct belay_server *server, struct belay_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

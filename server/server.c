@@ -1,0 +1,362 @@
+/*
+ * The server's runtime: the loop, a coordinator over it, and the rules of a host: who may come in,
+ * how it ends. Sessions judge themselves; nothing here counts a time-out.
+ */
+#include <belay/server.h>
+
+#include "common/container_of.h"
+#include "common/error.h"
+#include "lib/net/sim.h"
+#include "lib/session/coordinator.h"
+#include "lib/session/loop.h"
+#include "lib/session/options.h"
+#include <string.h>
+
+#define PEERS_SPARE 16 /* slots for peers that still say their last words */
+
+struct belay_server {
+    struct bl_loop loop;
+    struct bl_coordinator coordinator;
+    uint32_t session_max;
+    bool draining, stopped;
+    struct bl_timer drain_timer;
+};
+
+static const struct belay_reason stopping = {.code = BELAY_REASON_SERVER_STOPPED,
+                                             .come_back = true};
+
+static const struct belay_reason *admit(void *user) {
+    static const struct belay_reason draining = {
+        .code = BELAY_REASON_DRAINING,
+        .come_back = true,
+        .retry_ms = 5000,
+        .text = "the server takes no new sessions",
+    };
+    static const struct belay_reason full = {
+        .code = BELAY_REASON_FULL,
+        .come_back = true,
+        .retry_ms = 5000,
+        .text = "the server is full",
+    };
+    const struct belay_server *server = user;
+    if (server->draining) {
+        return &draining;
+    }
+    uint32_t taken = bl_coordinator_count(&server->coordinator) +
+                     bl_endpoint_pending_count(server->loop.endpoint);
+    return taken >= server->session_max ? &full : NULL;
+}
+
+static void bound(void *user, struct bl_peer *peer, const uint8_t nonce[BL_NONCE_SIZE]) {
+    struct belay_server *server = user;
+    belay_session handle = bl_coordinator_resolve(&server->coordinator, nonce);
+    if (handle == 0) {
+        bl_endpoint_release(server->loop.endpoint, peer, 0, BL_TOMBSTONE);
+        return;
+    }
+    bl_session_bind(bl_coordinator_get(&server->coordinator, handle), peer);
+}
+
+static void close_all(struct belay_server *server, bl_duration drain) {
+    belay_session handle = 0;
+    while ((handle = bl_coordinator_next(&server->coordinator, handle)) != 0) {
+        bl_session_close(bl_coordinator_get(&server->coordinator, handle), &stopping, drain);
+    }
+}
+
+static void drain_ended(struct bl_timer *timer, bl_time now) {
+    (void)now;
+    close_all(BL_CONTAINER_OF(timer, struct belay_server, drain_timer), 0);
+}
+
+static enum belay_result check_options(const struct belay_server_opts *opts) {
+    if (opts->key_file != NULL) {
+        return bl_options_need_secure_layer("key_file");
+    }
+    if (opts->token_keys != NULL) {
+        return bl_options_need_secure_layer("token_keys");
+    }
+    if (opts->shards != 0) {
+        return bl_fail(BELAY_E_INVALID, "shards: %u; this version runs on one thread, so 0",
+                       opts->shards);
+    }
+    if (opts->session_max > BELAY_SESSIONS_MAX) {
+        return bl_fail(BELAY_E_INVALID, "session_max: %u, at most %d", opts->session_max,
+                       BELAY_SESSIONS_MAX);
+    }
+    if (opts->adopt && opts->sim != NULL) {
+        return bl_fail(BELAY_E_INVALID, "adopt: there is no socket to adopt in a simulation");
+    }
+    return BELAY_OK;
+}
+
+static enum belay_result adopt(struct bl_net **out, belay_socket socket, struct bl_memory *memory) {
+    struct bl_net *net;
+    enum belay_result result = bl_udp_adopt(&net, socket, memory);
+    if (result == BELAY_OK && !bl_address_is_loopback(&net->local)) {
+        bl_net_release(net);
+        return bl_options_need_secure_layer("socket: bound to more than loopback");
+    }
+    if (result == BELAY_OK) {
+        *out = net;
+    }
+    return result;
+}
+
+static enum belay_result open_network(struct belay_server *server,
+                                      const struct belay_server_opts *opts, struct bl_net **out) {
+    struct bl_address local;
+    if (opts->adopt) {
+        return adopt(out, opts->socket, &server->loop.memory);
+    }
+    const char *listen = opts->listen != NULL ? opts->listen : "127.0.0.1:7777";
+    enum belay_result result = bl_options_address(&local, listen, opts->sim != NULL, "listen");
+    if (result != BELAY_OK) {
+        return result;
+    }
+    return opts->sim != NULL ? bl_sim_open(out, opts->sim, &local, NULL)
+                             : bl_udp_open(out, &local, &server->loop.memory);
+}
+
+static void set_limits(struct bl_shared *shared, const struct belay_server_opts *opts) {
+    shared->role = BL_ROLE_SERVER;
+    shared->features = BL_FEATURES_KNOWN;
+    shared->state_events = opts->state_events;
+    shared->limits = (struct bl_limits){
+        .heartbeat = bl_options_duration(opts->heartbeat_ms, BELAY_HEARTBEAT_MS_DEFAULT),
+        .lost = bl_options_duration(opts->lost_ms, BELAY_LOST_MS_DEFAULT),
+        .login = bl_options_duration(opts->login_ms, BELAY_LOGIN_MS_DEFAULT),
+        .resume_window = opts->no_resume ? 0
+                                         : bl_options_duration(opts->resume_window_ms,
+                                                               BELAY_RESUME_WINDOW_MS_DEFAULT),
+        .send_messages = bl_options_count(opts->send_messages_max, BELAY_SEND_MESSAGES_DEFAULT),
+        .send_bytes = bl_options_count(opts->send_bytes_max, BELAY_SEND_BYTES_DEFAULT),
+        .queued_max = bl_options_count(opts->memory_max, BELAY_MEMORY_DEFAULT),
+        .credit = {.messages = BELAY_CREDIT_MESSAGES, .bytes = BELAY_CREDIT_BYTES},
+    };
+}
+
+/** Everything behind the network; what it has begun when it fails, belay_server_destroy() ends. */
+static enum belay_result start(struct belay_server *server, const struct belay_server_opts *opts) {
+    static const struct bl_endpoint_ops ops = {.bound = bound, .admit = admit};
+    struct bl_shared *shared = &server->loop.shared;
+    struct bl_net *net;
+    set_limits(shared, opts);
+    enum belay_result result = bl_shared_set_channels(shared, opts->channels, opts->channel_count);
+    if (result != BELAY_OK) {
+        return result;
+    }
+    server->session_max = bl_options_count(opts->session_max, BELAY_SESSIONS_DEFAULT);
+    result = open_network(server, opts, &net);
+    if (result != BELAY_OK) {
+        return result;
+    }
+    uint32_t peers = server->session_max + PEERS_SPARE;
+    const struct bl_loop_opts loop_opts = {
+        .ops = &ops,
+        .user = server,
+        .game = opts->game,
+        .peer_max = (uint16_t)(peers < BELAY_SESSIONS_MAX ? peers : BELAY_SESSIONS_MAX),
+    };
+    result = bl_loop_start(&server->loop, net, &loop_opts);
+    if (result == BELAY_OK) {
+        bl_coordinator_init(&server->coordinator, shared, server->session_max);
+    } else if (opts->adopt) {
+        bl_net_release(net); /* the socket stays the caller's */
+        server->loop.net = NULL;
+    }
+    return result;
+}
+
+enum belay_result belay_server_start(struct belay_server **out,
+                                     const struct belay_server_opts *given) {
+    struct belay_server_opts opts;
+    struct bl_memory memory;
+    enum belay_result result = bl_options_copy(&opts, sizeof opts, given, "BELAY_SERVER_OPTS_INIT");
+    if (result == BELAY_OK) {
+        result = check_options(&opts);
+    }
+    if (result != BELAY_OK) {
+        return result;
+    }
+    bl_memory_init(&memory, opts.hooks, 0);
+    struct belay_server *server = bl_allocate(&memory, sizeof *server);
+    if (server == NULL) {
+        return bl_fail(BELAY_E_NO_MEMORY, "no memory for a server");
+    }
+    bl_timer_init(&server->drain_timer, drain_ended);
+    bl_loop_init(&server->loop, opts.hooks);
+    result = start(server, &opts);
+    if (result != BELAY_OK) {
+        belay_server_destroy(server);
+        return result;
+    }
+    *out = server;
+    return BELAY_OK;
+}
+
+enum belay_result belay_server_drain(struct belay_server *server, uint32_t deadline_ms,
+                                     const char *go_to) {
+    if (server->stopped) {
+        return bl_fail(BELAY_E_STATE, "drain: the server has been stopped");
+    }
+    bl_loop_look_at_clock(&server->loop);
+    server->draining = true;
+    belay_session handle = 0;
+    while ((handle = bl_coordinator_next(&server->coordinator, handle)) != 0) {
+        bl_session_announce_drain(bl_coordinator_get(&server->coordinator, handle), deadline_ms,
+                                  go_to != NULL ? go_to : "");
+    }
+    bl_timer_arm(&server->loop.wheel, &server->drain_timer,
+                 server->loop.shared.now + bl_options_duration(deadline_ms, 0));
+    return BELAY_OK;
+}
+
+static bool all_have_ended(const struct belay_server *server) {
+    belay_session handle = 0;
+    while ((handle = bl_coordinator_next(&server->coordinator, handle)) != 0) {
+        if (!bl_session_has_ended(bl_coordinator_get(&server->coordinator, handle))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void belay_server_stop(struct belay_server *server, uint32_t flush_ms) {
+    struct bl_loop *loop = &server->loop;
+    if (server->stopped || loop->net == NULL) {
+        return;
+    }
+    server->draining = true;
+    bl_loop_look_at_clock(loop);
+    bl_time until = loop->shared.now + bl_from_ms(flush_ms);
+    close_all(server, loop->net->simulated ? 0 : bl_from_ms(flush_ms));
+    while (!all_have_ended(server) && loop->shared.now < until) {
+        bl_loop_wait_round(loop, until);
+    }
+    bl_loop_say_goodbye(loop, until);
+    close_all(server, 0);
+    bl_timer_cancel(&loop->wheel, &server->drain_timer);
+    bl_loop_close(loop);
+    server->stopped = true;
+}
+
+void belay_server_destroy(struct belay_server *server) {
+    if (server == NULL) {
+        return;
+    }
+    struct bl_memory memory = server->loop.memory;
+    if (server->loop.endpoint != NULL) {
+        belay_server_stop(server, 0);
+    }
+    if (server->coordinator.shared != NULL) {
+        bl_coordinator_finish(&server->coordinator);
+    }
+    bl_loop_finish(&server->loop);
+    bl_free(&memory, server, sizeof *server);
+}
+
+enum belay_result belay_server_service(struct belay_server *server, uint32_t wait_ms) {
+    if (server->stopped) {
+        return bl_fail(BELAY_E_STATE, "service: the server has been stopped");
+    }
+    bl_loop_service(&server->loop, wait_ms);
+    return BELAY_OK;
+}
+
+bool belay_server_poll(struct belay_server *server, struct belay_event *event) {
+    return bl_poll(&server->loop.shared, event);
+}
+
+void belay_server_flush(struct belay_server *server) {
+    if (!server->stopped) {
+        bl_loop_flush(&server->loop);
+    }
+}
+
+belay_socket belay_server_fd(const struct belay_server *server) {
+    return server->stopped ? -1 : bl_net_descriptor(server->loop.net);
+}
+
+int64_t belay_server_wait_ns(const struct belay_server *server) {
+    return server->stopped ? -1 : bl_loop_wait_ns(&server->loop);
+}
+
+void belay_server_wake(struct belay_server *server) {
+    bl_net_wake(server->loop.net);
+}
+
+/** The session behind a handle that is still open, or NULL and the error. */
+static struct bl_session *open_session(struct belay_server *server, belay_session handle) {
+    struct bl_session *session = bl_coordinator_get(&server->coordinator, handle);
+    if (session == NULL || bl_session_has_ended(session)) {
+        bl_fail(BELAY_E_GONE, "session: this handle names no open session");
+        return NULL;
+    }
+    return session;
+}
+
+enum belay_result belay_server_accept(struct belay_server *server, belay_session session,
+                                      const uint8_t user_id[16], const void *welcome,
+                                      size_t welcome_size) {
+    return bl_coordinator_accept(&server->coordinator, session, user_id, welcome, welcome_size);
+}
+
+enum belay_result belay_server_close(struct belay_server *server, belay_session handle,
+                                     const struct belay_reason *reason) {
+    static const struct belay_reason kicked = {.code = BELAY_REASON_KICKED};
+    struct bl_session *session = open_session(server, handle);
+    if (session == NULL) {
+        return BELAY_E_GONE;
+    }
+    bl_session_close(session, reason != NULL ? reason : &kicked, server->loop.shared.limits.lost);
+    return BELAY_OK;
+}
+
+enum belay_result belay_server_send(struct belay_server *server, belay_session handle,
+                                    uint8_t channel, const void *data, size_t size) {
+    struct bl_session *session = open_session(server, handle);
+    return session != NULL ? bl_session_send(session, channel, data, size) : BELAY_E_GONE;
+}
+
+belay_session belay_server_next(const struct belay_server *server, belay_session after) {
+    return bl_coordinator_next(&server->coordinator, after);
+}
+
+belay_session belay_server_find(const struct belay_server *server, const uint8_t user_id[16]) {
+    return bl_coordinator_find(&server->coordinator, user_id);
+}
+
+enum belay_result belay_server_info(const struct belay_server *server, belay_session handle,
+                                    struct belay_session_info *out) {
+    const struct bl_session *session = bl_coordinator_get(&server->coordinator, handle);
+    if (session == NULL) {
+        return bl_fail(BELAY_E_GONE, "session: this handle names no session");
+    }
+    return bl_options_give_info(out, session);
+}
+
+void belay_server_set_user(struct belay_server *server, belay_session handle, void *user) {
+    struct bl_session *session = bl_coordinator_get(&server->coordinator, handle);
+    if (session != NULL) {
+        session->user = user;
+    }
+}
+
+static uint32_t count_held(const struct belay_server *server) {
+    uint32_t held = 0;
+    belay_session handle = 0;
+    while ((handle = bl_coordinator_next(&server->coordinator, handle)) != 0) {
+        const struct bl_session *session = bl_coordinator_get(&server->coordinator, handle);
+        held += session->state == BELAY_RECONNECT_PENDING;
+    }
+    return held;
+}
+
+enum belay_result belay_server_stats(const struct belay_server *server, struct belay_stats *out) {
+    struct belay_stats stats;
+    bl_loop_stats(&server->loop, &stats);
+    stats.sessions = bl_coordinator_count(&server->coordinator);
+    stats.held = count_held(server);
+    return bl_options_give(out, &stats, sizeof stats, "stats");
+}
