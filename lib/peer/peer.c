@@ -241,11 +241,10 @@ bool bl_peer_receive(struct bl_peer *peer, uint8_t *datagram, size_t size, bl_ti
     host->port.incoming = datagram;
     host->port.incoming_size = size;
     host->port.from = peer->enet->address;
-    if (!enet_list_empty(&peer->enet->acknowledgements) ||
-        report.command_count > report.ack_count) {
+    bl_host_serve(host, peer, now);
+    if (!enet_list_empty(&peer->enet->acknowledgements)) {
         mark_dirty(peer);
     }
-    bl_host_serve(host, peer, now);
     return true;
 }
 
@@ -282,6 +281,5 @@ bool bl_host_is_dirty(const struct bl_host *host) {
 }
 
 bool bl_peer_is_unacknowledged(const struct bl_peer *peer) {
-    return !enet_list_empty(&peer->enet->sentReliableCommands) ||
-           !enet_list_empty(&peer->enet->outgoingCommands);
+    return !enet_list_empty(&peer->enet->sentReliableCommands);
 }

@@ -93,7 +93,7 @@ bool bl_peer_receive(struct bl_peer *peer, uint8_t *datagram, size_t size, bl_ti
 bool bl_peer_send(struct bl_peer *peer, uint8_t channel, struct bl_packet *packet);
 /** Sends what dirty peers have queued and what is due for repetition, through ops.transmit. */
 void bl_host_flush(struct bl_host *host, bl_time now);
-/** Something reliable is queued or not yet acknowledged. */
+/** Something reliable that was sent is not yet acknowledged. */
 bool bl_peer_is_unacknowledged(const struct bl_peer *peer);
 bool bl_host_is_dirty(const struct bl_host *host);
 

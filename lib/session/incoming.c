@@ -58,7 +58,7 @@ static bool take_reliable(struct bl_session *session, const struct bl_piece *pie
     struct bl_message *message = bl_message_create(shared);
     enum bl_receive_verdict verdict = BL_RECEIVE_NO_MEMORY;
     uint8_t *block = NULL;
-    if (message != NULL && piece->size <= shared->limits.queued_max - shared->queued) {
+    if (message != NULL && bl_has_room(shared, piece->size)) {
         verdict = bl_receive_stream_take(stream, shared->memory, &session->credit, piece, &block);
     }
     if (verdict != BL_RECEIVE_WHOLE) {
@@ -99,8 +99,7 @@ static bool take_unreliable(struct bl_session *session, const struct bl_piece *p
     }
     size_t size = assembled.block != NULL ? assembled.size : piece->size;
     bool full = inbox->unread_count >= BL_UNREAD_MAX ||
-                inbox->unread_bytes + size > BL_UNREAD_BYTES_MAX ||
-                size > shared->limits.queued_max - shared->queued;
+                inbox->unread_bytes + size > BL_UNREAD_BYTES_MAX || !bl_has_room(shared, size);
     struct bl_message *message = full ? NULL : bl_message_create(shared);
     if (message == NULL) {
         bl_free(shared->memory, assembled.block, assembled.block_size);

@@ -77,8 +77,7 @@ static enum belay_result queue_reliable(struct bl_session *session, uint8_t numb
     const struct bl_channel *channel = &shared->channels[number];
     const struct bl_limits *limits = &shared->limits;
     if (session->queued_messages >= limits->send_messages ||
-        size > limits->send_bytes - session->queued_bytes ||
-        size > limits->queued_max - shared->queued) {
+        size > limits->send_bytes - session->queued_bytes || !bl_has_room(shared, size)) {
         return refuse_full(session, channel->when_full);
     }
     bl_time expires = channel->life == 0 ? BL_TIME_NEVER : shared->now + channel->life;

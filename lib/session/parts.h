@@ -27,6 +27,8 @@ void bl_session_mark_ready(struct bl_session *session);
 void bl_session_mark_pump(struct bl_session *session);
 /** Arms the timer for the earliest deadline. */
 void bl_session_schedule(struct bl_session *session);
+/** What LOGIN or OPEN has shown is not needed any more. */
+void bl_session_forget_payload(struct bl_session *session);
 /** How long last words are repeated. */
 bl_duration bl_session_patience(const struct bl_session *session);
 

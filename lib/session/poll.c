@@ -20,6 +20,9 @@ static void give_back(struct bl_shared *shared) {
         }
         bl_message_free(shared, polled.message);
     }
+    if (polled.payload && polled.session != NULL) {
+        bl_session_forget_payload(polled.session);
+    }
     if (polled.closed && polled.session != NULL) {
         shared->retire(shared->user, polled.session);
     }
@@ -39,19 +42,28 @@ static const struct belay_reason *lend_reason(struct bl_shared *shared,
     return &shared->polled_reason;
 }
 
+/** What the other side put into HELLO or WELCOME. */
+static void lend_payload(struct bl_shared *shared, struct bl_session *session, const void **data,
+                         size_t *size) {
+    shared->polled.session = session;
+    shared->polled.payload = true;
+    *data = session->login_data;
+    *size = session->login_size;
+}
+
 static void tell_record(struct bl_shared *shared, struct bl_session *session,
                         const struct bl_record *record, struct belay_event *event) {
     event->type = (enum belay_event_type)record->type;
     switch (event->type) {
     case BELAY_EVENT_LOGIN:
-        event->login.data = session->login_data;
-        event->login.size = session->login_size;
+        lend_payload(shared, session, &event->login.data, &event->login.size);
         break;
     case BELAY_EVENT_OPEN:
         memcpy(event->open.user_id, session->identity, sizeof event->open.user_id);
-        event->open.data =
-            shared->role == BL_ROLE_CLIENT ? session->login_data : (const uint8_t *)"";
-        event->open.size = shared->role == BL_ROLE_CLIENT ? session->login_size : 0;
+        event->open.data = "";
+        if (shared->role == BL_ROLE_CLIENT) {
+            lend_payload(shared, session, &event->open.data, &event->open.size);
+        }
         break;
     case BELAY_EVENT_DOWN:
         event->down.reason = lend_reason(shared, session, record);

@@ -49,25 +49,40 @@ enum belay_result bl_session_create(struct bl_session **out, struct bl_shared *s
     return BELAY_OK;
 }
 
-static void leave_lists(struct bl_session *session) {
+static void leave_ready(struct bl_session *session) {
     struct bl_shared *shared = session->shared;
     struct bl_session *previous = NULL;
-    for (struct bl_session *at = shared->ready_first; at != NULL; at = at->ready_next) {
-        if (at == session) {
-            *(previous != NULL ? &previous->ready_next : &shared->ready_first) = at->ready_next;
-            shared->ready_last = shared->ready_last == at ? previous : shared->ready_last;
-            break;
-        }
+    for (struct bl_session *at = shared->ready_first; at != session; at = at->ready_next) {
         previous = at;
     }
-    for (struct bl_session **at = &shared->pump_first; *at != NULL; at = &(*at)->pump_next) {
-        if (*at == session) {
-            *at = session->pump_next;
-            break;
-        }
+    if (previous != NULL) {
+        previous->ready_next = session->ready_next;
+    } else {
+        shared->ready_first = session->ready_next;
     }
-    if (shared->polled.session == session) {
-        shared->polled.session = NULL;
+    if (shared->ready_last == session) {
+        shared->ready_last = previous;
+    }
+}
+
+static void leave_pump(struct bl_session *session) {
+    struct bl_session **at = &session->shared->pump_first;
+    while (*at != session) {
+        at = &(*at)->pump_next;
+    }
+    *at = session->pump_next;
+}
+
+/** Takes the session out of every list of its runtime; the marks tell whether it is in one. */
+static void leave_lists(struct bl_session *session) {
+    if (session->inbox.ready) {
+        leave_ready(session);
+    }
+    if (session->pumping) {
+        leave_pump(session);
+    }
+    if (session->shared->polled.session == session) {
+        session->shared->polled.session = NULL;
     }
 }
 
@@ -100,7 +115,7 @@ void bl_session_destroy(struct bl_session *session) {
     }
     shared->queued -= session->queued_bytes;
     free_channels(session);
-    bl_packet_release(session->login_packet);
+    bl_session_forget_payload(session);
     bl_free(shared->memory, session, sizeof *session);
 }
 
@@ -165,6 +180,13 @@ bool bl_session_step(struct bl_session *session, enum bl_input input) {
                                    });
     }
     return true;
+}
+
+void bl_session_forget_payload(struct bl_session *session) {
+    bl_packet_release(session->login_packet);
+    session->login_packet = NULL;
+    session->login_data = NULL;
+    session->login_size = 0;
 }
 
 bl_duration bl_session_patience(const struct bl_session *session) {

@@ -63,7 +63,8 @@ struct bl_shared {
     struct bl_polled {                           /* what the last poll lent to the application */
         struct bl_session *session;
         struct bl_message *message;
-        bool closed;
+        bool closed;  /* its end: the session goes at the next poll */
+        bool payload; /* of LOGIN or OPEN */
     } polled;
     struct belay_session_info polled_info;
     struct belay_reason polled_reason;
@@ -80,6 +81,11 @@ struct bl_shared {
 /** Time without the stalls of this process. */
 static inline bl_time bl_attended(const struct bl_shared *shared) {
     return shared->now - shared->stalled;
+}
+
+/** Whether @p size more bytes of messages may wait. */
+static inline bool bl_has_room(const struct bl_shared *shared, size_t size) {
+    return shared->queued + size <= shared->limits.queued_max;
 }
 
 static inline void bl_drop(struct bl_shared *shared, enum belay_drop cause) {
