@@ -14,7 +14,8 @@ typedef int64_t bl_duration;
 #define BL_SECOND      INT64_C(1000000000)
 #define BL_TIME_NEVER  INT64_MAX /* a deadline that is not set */
 
-#define BL_FOREVER      (INT64_C(100) * 365 * 24 * 3600 * BL_SECOND) /* a duration that never ends, and can be added to */
+/** A duration that never ends, a hundred years, and that can still be added to a time. */
+#define BL_FOREVER (INT64_C(100) * 365 * 24 * 3600 * BL_SECOND)
 
 static inline bl_duration bl_from_ms(uint32_t ms) {
     return (bl_duration)ms * BL_MILLISECOND;

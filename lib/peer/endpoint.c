@@ -367,8 +367,9 @@ bool bl_endpoint_is_dirty(const struct bl_endpoint *endpoint) {
 
 void bl_endpoint_dial(struct bl_endpoint *endpoint, const struct bl_address *address, bool resume) {
     bl_time now = bl_net_now(endpoint->net);
-    bl_dial_start(&endpoint->dial, address, endpoint->gate.game, resume,
-                  bl_net_random(endpoint->net), now);
+    const struct bl_dial_target target = {
+        .address = *address, .game = endpoint->gate.game, .resume = resume};
+    bl_dial_start(&endpoint->dial, &target, bl_net_random(endpoint->net), now);
     dial_due(&endpoint->dial_timer, now);
 }
 

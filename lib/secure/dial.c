@@ -4,12 +4,12 @@
 
 #include <string.h>
 
-void bl_dial_start(struct bl_dial *dial, const struct bl_address *address, uint64_t game,
-                   bool resume, struct bl_random *random, bl_time now) {
+void bl_dial_start(struct bl_dial *dial, const struct bl_dial_target *target,
+                   struct bl_random *random, bl_time now) {
     *dial = (struct bl_dial){
         .active = true,
-        .address = *address,
-        .open = {.version = BL_WIRE_VERSION, .game = game, .resume = resume},
+        .address = target->address,
+        .open = {.version = BL_WIRE_VERSION, .game = target->game, .resume = target->resume},
         .started_at = now,
         .next_at = now,
     };

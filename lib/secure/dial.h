@@ -19,8 +19,14 @@ struct bl_dial {
     bl_time sent_at[BL_DIAL_REMEMBERED]; /* by attempt */
 };
 
-void bl_dial_start(struct bl_dial *dial, const struct bl_address *address, uint64_t game,
-                   bool resume, struct bl_random *random, bl_time now);
+/** What to ask for, and of whom. */
+struct bl_dial_target {
+    struct bl_address address;
+    uint64_t game;
+    bool resume;
+};
+void bl_dial_start(struct bl_dial *dial, const struct bl_dial_target *target,
+                   struct bl_random *random, bl_time now);
 /** Writes the OPEN that is due and sets next_at; @p out holds BL_OPEN_SIZE bytes. */
 size_t bl_dial_write(struct bl_dial *dial, bl_time now, uint8_t *out);
 /** Whether an answer with this nonce, from this address, is for this attempt. */

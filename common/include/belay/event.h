@@ -34,64 +34,94 @@ enum belay_event_type {
 #undef BELAY_EVENT_ENUM_
 };
 
+/** LOGIN: a client has said hello. */
+struct belay_login_event {
+    const void *data; /* what it gave connect(); never NULL */
+    size_t size;
+};
+
+/** OPEN: logged in. */
+struct belay_open_event {
+    uint8_t user_id[16]; /* as accept() named the user */
+    const void *data;    /* client: the server's welcome payload; never NULL */
+    size_t size;
+};
+
+/** MESSAGE. */
+struct belay_message_event {
+    const void *data; /* never NULL */
+    size_t size;
+    uint8_t channel;
+    uint32_t sequence; /* per channel, from 1; on a reliable channel a gap means that the messages
+                          between had expired at the sender */
+};
+
+/** CLOSED: the end of a session, or of an attempt to open one. */
+struct belay_closed_event {
+    const struct belay_reason *reason;
+    const struct belay_session_info *info; /* as it was at the end */
+    uint32_t undelivered;                  /* messages that had come in and were not polled */
+    uint32_t unacked; /* reliable messages out that are not known to be handled */
+};
+
+/** DOWN: the link is gone, the session is kept. */
+struct belay_down_event {
+    const struct belay_reason *reason;
+    uint32_t window_ms; /* for so long */
+};
+
+/** LINK: how good the link is has changed. */
+struct belay_link_event {
+    bool suspect;
+};
+
+/** BACKPRESSURE: the send buffer fills, or has room again. */
+struct belay_backpressure_event {
+    bool on;
+    uint32_t queued_messages, queued_bytes;
+};
+
+/** RETURNED: a reliable message that will not arrive. */
+struct belay_returned_event {
+    const void *data; /* never NULL */
+    size_t size;
+    uint8_t channel;
+    uint32_t sequence;
+    bool expired; /* it grew older than its channel's life_ms before it could be sent */
+};
+
+/** DRAIN: the server ends. */
+struct belay_drain_event {
+    uint32_t deadline_ms;
+    const char *go_to; /* where else to play; empty when the server did not say */
+};
+
+/** STATE: one transition. */
+struct belay_state_event {
+    enum belay_state from, to;
+    const struct belay_reason *reason;
+    uint64_t time_ms; /* on the monotonic clock of this process */
+};
+
 /**
- * One event. Whatever it points to is borrowed: valid until the next poll(), service(), stop() or
+ * One event. Whatever it points to is lent: valid until the next poll(), service(), stop() or
  * destroy() of the object it came from.
  */
 struct belay_event {
-    enum belay_event_type type;
+    enum belay_event_type type; /* says which member of the union is set */
     belay_session session;
     void *user; /* what set_user() put there; CLOSED still has it */
     union {
-        struct {
-            const void *data; /* what the client gave connect(); never NULL */
-            size_t size;
-        } login;
-        struct {
-            uint8_t user_id[16]; /* client: as the server named the user */
-            const void *data;    /* client: the server's welcome payload; never NULL */
-            size_t size;
-        } open;
-        struct {
-            const void *data; /* never NULL */
-            size_t size;
-            uint8_t channel;
-            uint32_t sequence; /* per channel, from 1; on a reliable channel a gap means that the
-                                  messages between had expired at the sender */
-        } message;
-        struct {
-            const struct belay_reason *reason;
-            const struct belay_session_info *info; /* as it was at the end */
-            uint32_t undelivered; /* messages that had come in and were not polled */
-            uint32_t unacked;     /* reliable messages out that are not known to be handled */
-        } closed;
-        struct {
-            const struct belay_reason *reason;
-            uint32_t window_ms;
-        } down;
-        struct {
-            bool suspect;
-        } link;
-        struct {
-            bool on;
-            uint32_t queued_messages, queued_bytes;
-        } backpressure;
-        struct {
-            const void *data; /* never NULL */
-            size_t size;
-            uint8_t channel;
-            uint32_t sequence;
-            bool expired;
-        } returned;
-        struct {
-            uint32_t deadline_ms;
-            const char *go_to; /* where else to play; empty when the server did not say */
-        } drain;
-        struct {
-            enum belay_state from, to;
-            const struct belay_reason *reason;
-            uint64_t time_ms; /* on the monotonic clock of this process */
-        } state;
+        struct belay_login_event login;
+        struct belay_open_event open;
+        struct belay_message_event message;
+        struct belay_closed_event closed;
+        struct belay_down_event down;
+        struct belay_link_event link;
+        struct belay_backpressure_event backpressure;
+        struct belay_returned_event returned;
+        struct belay_drain_event drain;
+        struct belay_state_event state;
     };
 };
 

@@ -10,13 +10,14 @@
 extern "C" {
 #endif
 
-/** Why something that came in was dropped. Counted, never logged: a stranger can cause most of them. */
+/** Why something that came in was dropped. Counted, never logged: a stranger can cause most of
+ * them. */
 #define BELAY_DROPS(X)                                                                             \
     X(BELAY_DROP_SIZE, 0, "datagram empty or over 1,200 bytes")                                    \
     X(BELAY_DROP_KIND, 1, "datagram of a kind that is not for us")                                 \
     X(BELAY_DROP_HANDSHAKE, 2, "malformed or unasked-for handshake datagram")                      \
     X(BELAY_DROP_REFUSED, 3, "newcomer refused: full, draining or another version")                \
-    X(BELAY_DROP_BINDING, 4, "datagram of no binding, or from another address than its binding's") \
+    X(BELAY_DROP_BINDING, 4, "datagram of no binding, or not from its binding's address")          \
     X(BELAY_DROP_LATE, 5, "datagram of a binding that has ended")                                  \
     X(BELAY_DROP_COMMAND, 6, "ENet command off the allow-list")                                    \
     X(BELAY_DROP_FRAME, 7, "malformed frame")                                                      \
@@ -35,17 +36,17 @@ enum belay_drop {
 #define BELAY_DROP_COUNT 16
 
 struct belay_stats {
-    size_t struct_size;   /* set by the caller, as by BELAY_STATS_INIT */
-    uint16_t port;        /* that the socket is bound to */
-    uint32_t sessions;    /* managed, in any state */
-    uint32_t held;        /* of these without a link, kept for the resume window */
-    uint64_t memory;      /* bytes in use, ENet's own not counted */
-    uint64_t queued;      /* bytes of messages waiting, both ways, of memory_max */
+    size_t struct_size; /* set by the caller, as by BELAY_STATS_INIT */
+    uint16_t port;      /* that the socket is bound to */
+    uint32_t sessions;  /* managed, in any state */
+    uint32_t held;      /* of these without a link, kept for the resume window */
+    uint64_t memory;    /* bytes in use, ENet's own not counted */
+    uint64_t queued;    /* bytes of messages waiting, both ways, of memory_max */
     uint64_t datagrams_in, datagrams_out;
     uint64_t bytes_in, bytes_out; /* of UDP payload */
-    uint64_t unsent;      /* datagrams that the system did not take */
-    uint64_t errors_out;  /* ERROR frames sent: the other side said something we do not understand */
-    uint64_t errors_in;   /* and received */
+    uint64_t unsent;              /* datagrams that the system did not take */
+    uint64_t errors_out;          /* ERROR frames: the other side said what we do not understand */
+    uint64_t errors_in;           /* and the other way round */
     uint64_t dropped[BELAY_DROP_COUNT]; /* by enum belay_drop */
 };
 #define BELAY_STATS_INIT BELAY_INIT_(struct belay_stats)
