@@ -9,6 +9,7 @@ import check_headers
 import check_hosts
 import check_includes
 import check_listed
+import check_readme
 import check_shell
 import check_sizes
 
@@ -39,8 +40,10 @@ CLEAN = {
     "client/include/belay/client.h": "#include <belay/result.h>\n",
     "client/client.h": '#include "lib/session/state.h"\n#include <belay/client.h>\n',
     "server/server.h": '#include "lib/session/state.h"\n',
+    "README.md": "<!-- examples/shown.c -->\n```c\nint shown;\n```\n",
+    "examples/shown.c": "/* Shown. */\nint shown;\n",
     "examples/echo.c": "#include <belay/client.h>\n#include <sys/epoll.h>\n",
-    "examples/meson.build": "foreach name : ['echo']\nendforeach\n",
+    "examples/meson.build": "foreach name : ['echo', 'shown']\nendforeach\n",
     "tests/net/test_net.c": '#include "lib/net/net.h"\n#include <sys/socket.h>\n',
     "tests/net/meson.build": "foreach name : ['net']\nendforeach\n",
     "lib/net/net.h": "",
@@ -67,7 +70,8 @@ class HouseTest(unittest.TestCase):
     def test_a_clean_house_has_no_problems(self):
         root = self.house({})
         for check in (
-            check_includes, check_sizes, check_headers, check_listed, check_hosts, check_shell
+            check_includes, check_sizes, check_headers, check_listed, check_hosts, check_readme,
+            check_shell,
         ):
             with self.subTest(check.__name__):
                 self.assertEqual(check.problems(root), [])
@@ -178,6 +182,11 @@ class HouseTest(unittest.TestCase):
             self.skipTest("clang-format 14 is not installed")
         root = self.house({"common/a.c": "int  a ;\n"})
         self.assertIn("common/a.c:1", "".join(check_format.problems(root)))
+
+    def test_a_program_that_the_readme_shows_wrongly_is_found(self):
+        shown = "<!-- examples/shown.c -->\n```c\nint other;\n```\n"
+        self.finds(check_readme, "README.md", shown, "examples/shown.c")
+        self.finds(check_readme, "README.md", "no program\n", "shows no program")
 
     def test_a_bad_script_is_found(self):
         self.finds(check_shell, "tools/a", "#!/bin/sh\nif true; then\n", "tools/a")
