@@ -241,8 +241,7 @@ void belay_client_close(struct belay_client *client, const struct belay_reason *
     bl_loop_look_at_clock(loop);
     bl_time until = loop->shared.now + bl_from_ms(flush_ms);
     bl_session_close(session, reason != NULL ? reason : &left, bl_from_ms(flush_ms));
-    while (!loop->net->simulated && !bl_session_has_ended(session) && loop->shared.now < until) {
-        bl_loop_wait_round(loop, until);
+    while (!bl_session_has_ended(session) && bl_loop_work_on(loop, until)) {
     }
     bl_loop_say_goodbye(loop, until);
 }

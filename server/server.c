@@ -12,7 +12,8 @@
 #include "lib/session/options.h"
 #include <string.h>
 
-#define PEERS_SPARE 16 /* slots for peers that still say their last words */
+#define CLOSE_DRAIN (5 * BL_SECOND) /* for what was sent before close() to arrive */
+#define PEERS_SPARE 16              /* slots for peers that still say their last words */
 
 struct belay_server {
     struct bl_loop loop;
@@ -231,8 +232,7 @@ void belay_server_stop(struct belay_server *server, uint32_t flush_ms) {
     bl_loop_look_at_clock(loop);
     bl_time until = loop->shared.now + bl_from_ms(flush_ms);
     close_all(server, loop->net->simulated ? 0 : bl_from_ms(flush_ms));
-    while (!all_have_ended(server) && loop->shared.now < until) {
-        bl_loop_wait_round(loop, until);
+    while (!all_have_ended(server) && bl_loop_work_on(loop, until)) {
     }
     bl_loop_say_goodbye(loop, until);
     close_all(server, 0);
@@ -309,7 +309,7 @@ enum belay_result belay_server_close(struct belay_server *server, belay_session 
     if (session == NULL) {
         return BELAY_E_GONE;
     }
-    bl_session_close(session, reason != NULL ? reason : &kicked, server->loop.shared.limits.lost);
+    bl_session_close(session, reason != NULL ? reason : &kicked, CLOSE_DRAIN);
     return BELAY_OK;
 }
 

@@ -180,7 +180,10 @@ static void udp_close(struct bl_net *net) {
     struct bl_udp *udp = BL_CONTAINER_OF(net, struct bl_udp, net);
     close(udp->poller);
     close(udp->wake);
-    if (!net->keep_socket) {
+    if (net->keep_socket) {
+        set_option(udp->socket, SOL_UDP, UDP_GRO,
+                   0); /* its owner may not expect joined datagrams */
+    } else {
         close(udp->socket);
     }
     bl_free(udp->memory, udp, sizeof(*udp));

@@ -9,6 +9,7 @@
 
 #include "common/assert.h"
 #include "common/container_of.h"
+#include "lib/peer/enet_memory.h"
 #include "lib/peer/self_check.h"
 #include <string.h>
 
@@ -96,6 +97,7 @@ static void dial_due(struct bl_timer *timer, bl_time now) {
 
 enum belay_result bl_endpoint_create(struct bl_endpoint **out,
                                      const struct bl_endpoint_opts *opts) {
+    bl_enet_memory_init(&opts->memory->hooks);
     enum belay_result result = bl_self_check();
     if (result != BELAY_OK) {
         return result;

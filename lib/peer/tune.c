@@ -10,7 +10,9 @@
 
 #include "common/serial.h"
 
-#define NEVER_MS      (1U << 30) /* ENet compares times by difference: 2^31 would be in the past */
+/* Beyond a day ENet takes a difference of times for a wrap and makes it huge: only this is never
+ * reached. */
+#define NEVER_MS      UINT32_MAX
 #define WINDOW_BYTES  (1024U * 1024U) /* ENet's 64 KiB caps a peer at 5 Mbit/s over 100 ms */
 #define STALE_AFTER   BL_SECOND
 #define STALE_TIMEOUT (500 * BL_MILLISECOND)

@@ -131,7 +131,7 @@ bool bl_loop_has_events(const struct bl_loop *loop) {
     return loop->shared.ready_first != NULL;
 }
 
-void bl_loop_round(struct bl_loop *loop) {
+static void do_round(struct bl_loop *loop) {
     bl_loop_look_at_clock(loop);
     notice_stall(loop);
     take_in(loop);
@@ -147,22 +147,23 @@ static bl_time next_due(const struct bl_loop *loop) {
     return busy ? loop->shared.now : bl_timer_wheel_next(&loop->wheel);
 }
 
-void bl_loop_wait_round(struct bl_loop *loop, bl_time until) {
+/** Waits for something to happen, then one round. */
+static void wait_round(struct bl_loop *loop, bl_time until) {
     loop->due = bl_earlier(next_due(loop), until);
-    if (loop->due > loop->shared.now) {
-        bl_net_wait(loop->net,
-                    loop->due == BL_TIME_NEVER ? BL_FOREVER : loop->due - loop->shared.now);
+    bl_duration wait = loop->due == BL_TIME_NEVER ? BL_FOREVER : loop->due - loop->shared.now;
+    if (wait > 0) {
+        bl_net_wait(loop->net, wait);
     }
-    bl_loop_round(loop);
+    do_round(loop);
 }
 
 void bl_loop_service(struct bl_loop *loop, uint32_t wait_ms) {
     bl_loop_flush(loop);
     bl_time until =
         wait_ms == BELAY_FOREVER ? BL_TIME_NEVER : loop->shared.now + bl_from_ms(wait_ms);
-    bl_loop_round(loop);
+    do_round(loop);
     while (!bl_loop_has_events(loop) && !loop->net->simulated && loop->shared.now < until) {
-        bl_loop_wait_round(loop, until);
+        wait_round(loop, until);
     }
     loop->due = next_due(loop);
 }
@@ -179,12 +180,19 @@ int64_t bl_loop_wait_ns(const struct bl_loop *loop) {
     return wait > 0 ? wait : 0;
 }
 
+bool bl_loop_work_on(struct bl_loop *loop, bl_time until) {
+    if (loop->net->simulated || loop->shared.now >= until) {
+        bl_loop_flush(loop);
+        return false;
+    }
+    wait_round(loop, until);
+    bl_loop_flush(loop); /* with events waiting too: nobody may poll them now */
+    return true;
+}
+
 void bl_loop_say_goodbye(struct bl_loop *loop, bl_time until) {
     bl_loop_flush(loop);
-    while (bl_endpoint_is_lingering(loop->endpoint) && !loop->net->simulated &&
-           loop->shared.now < until) {
-        bl_loop_wait_round(loop, until);
-        bl_loop_flush(loop); /* also with events waiting: nobody may poll them now */
+    while (bl_endpoint_is_lingering(loop->endpoint) && bl_loop_work_on(loop, until)) {
     }
 }
 

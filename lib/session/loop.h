@@ -49,17 +49,17 @@ void bl_loop_finish(struct bl_loop *loop);
 /** Sends what is queued, then works and waits for up to @p wait_ms until there is something to
  * poll. */
 void bl_loop_service(struct bl_loop *loop, uint32_t wait_ms);
-/** One round without waiting. */
-void bl_loop_round(struct bl_loop *loop);
 void bl_loop_flush(struct bl_loop *loop);
 bool bl_loop_has_events(const struct bl_loop *loop);
 /** Nanoseconds until bl_loop_service() is due: 0 now, -1 never. */
 int64_t bl_loop_wait_ns(const struct bl_loop *loop);
 /** Reads the clock. */
 void bl_loop_look_at_clock(struct bl_loop *loop);
-/** Waits for something to happen, until @p until at most, then one round; in a simulation time does
- * not pass. */
-void bl_loop_wait_round(struct bl_loop *loop, bl_time until);
+/**
+ * One round of work on the way out, while nobody polls: waits, works, sends. False when @p until is
+ * reached, or at once in a simulation, where time does not pass by waiting.
+ */
+bool bl_loop_work_on(struct bl_loop *loop, bl_time until);
 /** Rounds until no released peer has anything left to say, or until @p until; one in a simulation.
  */
 void bl_loop_say_goodbye(struct bl_loop *loop, bl_time until);

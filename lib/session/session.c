@@ -10,6 +10,7 @@
 #include "common/assert.h"
 #include "common/container_of.h"
 #include "common/error.h"
+#include "common/log.h"
 #include "common/reason_text.h"
 #include "common/text.h"
 #include "lib/session/parts.h"
@@ -169,6 +170,8 @@ bool bl_session_step(struct bl_session *session, enum bl_input input) {
     }
     enum belay_state from = session->state;
     session->state = edge.next;
+    bl_log(&session->shared->memory->hooks, BELAY_LOG_DEBUG, session->handle, "%s: %s to %s",
+           bl_input_name(input), belay_state_name(from), belay_state_name(edge.next));
     if (session->shared->state_events) {
         bl_session_record(session, &(struct bl_record){
                                        .type = BELAY_EVENT_STATE,
@@ -219,6 +222,8 @@ void bl_session_end(struct bl_session *session, enum bl_input input, bl_duration
     bl_session_schedule(session);
     if (!session->inbox.closed) {
         session->inbox.closed = true;
+        bl_log(&session->shared->memory->hooks, BELAY_LOG_INFO, session->handle, "closed: %s (%s)",
+               belay_reason_name(session->reason.code), session->reason.text);
         bl_session_mark_ready(session);
     }
     if (session->shared->changed != NULL) {
