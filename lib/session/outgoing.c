@@ -59,39 +59,68 @@ static enum belay_result check_send(const struct bl_session *session, uint8_t ch
     return BELAY_OK;
 }
 
-static enum belay_result refuse_full(struct bl_session *session, enum belay_when_full policy) {
-    static const struct belay_reason backlog = {.code = BELAY_REASON_BACKLOG, .come_back = true};
-    if (policy == BELAY_CLOSE) {
-        bl_session_close(session, &backlog, 0);
-        return bl_fail(BELAY_E_GONE, "send: the buffer was full, so the session was closed, as its "
-                                     "channel's when_full says");
-    }
+static void count_queued(struct bl_session *session, uint32_t messages, size_t bytes,
+                         size_t gone_bytes) {
+    session->queued_messages += messages;
+    session->queued_bytes = (uint32_t)(session->queued_bytes + bytes - gone_bytes);
+    session->shared->queued += bytes - gone_bytes;
+    bl_session_mark_pump(session);
+    judge_pressure(session);
+}
+
+static bool fits(const struct bl_session *session, uint32_t messages, size_t size) {
+    const struct bl_limits *limits = &session->shared->limits;
+    return session->queued_messages + messages <= limits->send_messages &&
+           session->queued_bytes + size <= limits->send_bytes && bl_has_room(session->shared, size);
+}
+
+static enum belay_result would_block(const struct bl_session *session) {
     return bl_fail(BELAY_E_WOULD_BLOCK,
                    "send: %u messages and %u bytes wait; go on at the BACKPRESSURE event",
                    session->queued_messages, session->queued_bytes);
 }
 
+/** The buffer is full: what the channel's policy says. */
+static enum belay_result send_when_full(struct bl_session *session, uint8_t number,
+                                        const void *data, size_t size, bl_time expires) {
+    static const struct belay_reason backlog = {.code = BELAY_REASON_BACKLOG, .come_back = true};
+    uint32_t gone;
+    switch (session->shared->channels[number].when_full) {
+    case BELAY_CLOSE:
+        bl_session_close(session, &backlog, 0);
+        return bl_fail(BELAY_E_GONE, "send: the buffer was full, so the session was closed, as its "
+                                     "channel's when_full says");
+    case BELAY_COALESCE: {
+        enum belay_result result = BELAY_E_WOULD_BLOCK;
+        if (fits(session, 0, size)) { /* without counting on what it replaces */
+            result =
+                bl_send_stream_replace(&session->channels[number].send, data, size, expires, &gone);
+        }
+        if (result == BELAY_OK) {
+            count_queued(session, 0, size, gone);
+        }
+        return result == BELAY_E_WOULD_BLOCK ? would_block(session) : result;
+    }
+    case BELAY_BLOCK:
+        break;
+    }
+    return would_block(session);
+}
+
 static enum belay_result queue_reliable(struct bl_session *session, uint8_t number,
                                         const void *data, size_t size) {
-    struct bl_shared *shared = session->shared;
-    const struct bl_channel *channel = &shared->channels[number];
-    const struct bl_limits *limits = &shared->limits;
-    if (session->queued_messages >= limits->send_messages ||
-        size > limits->send_bytes - session->queued_bytes || !bl_has_room(shared, size)) {
-        return refuse_full(session, channel->when_full);
+    const struct bl_shared *shared = session->shared;
+    bl_duration life = shared->channels[number].life;
+    bl_time expires = life == 0 ? BL_TIME_NEVER : shared->now + life;
+    if (!fits(session, 1, size)) {
+        return send_when_full(session, number, data, size, expires);
     }
-    bl_time expires = channel->life == 0 ? BL_TIME_NEVER : shared->now + channel->life;
     enum belay_result result =
         bl_send_stream_push(&session->channels[number].send, data, size, expires);
-    if (result != BELAY_OK) {
-        return result;
+    if (result == BELAY_OK) {
+        count_queued(session, 1, size, 0);
     }
-    session->queued_messages++;
-    session->queued_bytes += (uint32_t)size;
-    shared->queued += size;
-    bl_session_mark_pump(session);
-    judge_pressure(session);
-    return BELAY_OK;
+    return result;
 }
 
 static bool say_piece(struct bl_session *session, const struct bl_piece *piece) {

@@ -125,6 +125,34 @@ enum belay_result bl_send_stream_push(struct bl_send_stream *stream, const void 
     return BELAY_OK;
 }
 
+static bool has_key(const struct bl_outgoing *message, const void *data, size_t size) {
+    size_t key_size = size < BL_KEY_SIZE ? size : BL_KEY_SIZE;
+    size_t header = message->packet_count == 1 ? BL_MESSAGE_HEADER : BL_SEGMENT_HEADER;
+    bool same_size = message->size == size || (message->size >= BL_KEY_SIZE && size >= BL_KEY_SIZE);
+    return same_size && (key_size == 0 || memcmp(bl_packet_data(packet_at(message, 0)) + header,
+                                                 data, key_size) == 0);
+}
+
+enum belay_result bl_send_stream_replace(struct bl_send_stream *stream, const void *data,
+                                         size_t size, bl_time expires_at, uint32_t *replaced_size) {
+    uint32_t begin = stream->handed_messages + (stream->handed_packets > 0 ? 1 : 0);
+    for (uint32_t i = begin; i < stream->messages.count; i++) {
+        struct bl_outgoing *message = bl_ring_at(&stream->messages, i);
+        if (!has_key(message, data, size)) {
+            continue;
+        }
+        struct bl_outgoing made = {.size = (uint32_t)size, .expires_at = expires_at};
+        if (!make_packets(stream, &made, stream->first_sequence + i, data)) {
+            return bl_fail(BELAY_E_NO_MEMORY, "no memory to queue a message of %zu bytes", size);
+        }
+        *replaced_size = message->size;
+        free_packets(stream, message);
+        *message = made;
+        return BELAY_OK;
+    }
+    return BELAY_E_WOULD_BLOCK;
+}
+
 struct bl_outgoing *bl_send_stream_next(const struct bl_send_stream *stream) {
     if (stream->handed_messages == stream->messages.count) {
         return NULL;

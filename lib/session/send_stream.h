@@ -55,6 +55,17 @@ uint32_t bl_send_stream_handled(const struct bl_send_stream *stream);
 enum belay_result bl_send_stream_push(struct bl_send_stream *stream, const void *data, size_t size,
                                       bl_time expires_at);
 
+#define BL_KEY_SIZE 8U
+/**
+ * Puts a message in the place of one that waits, of which nothing has been handed over and which
+ * begins with the same BL_KEY_SIZE bytes (all of them, if it has fewer).
+ *
+ * @param replaced_size receives the size of the message that is gone
+ * @return BELAY_OK; BELAY_E_WOULD_BLOCK when none waits; BELAY_E_NO_MEMORY
+ */
+enum belay_result bl_send_stream_replace(struct bl_send_stream *stream, const void *data,
+                                         size_t size, bl_time expires_at, uint32_t *replaced_size);
+
 /** The message whose turn it is, or NULL. Its first packet is next if handed_packets is 0. */
 struct bl_outgoing *bl_send_stream_next(const struct bl_send_stream *stream);
 /** The packet whose turn it is; NULL when there is none, the span is full or memory is out. */

@@ -15,7 +15,7 @@ static enum belay_result check_channel(const struct belay_channel *channel, size
         return bl_fail(BELAY_E_INVALID, "channels[%zu].mode: %d is no enum belay_mode", index,
                        (int)channel->mode);
     }
-    if (channel->when_full > BELAY_CLOSE) {
+    if (channel->when_full > BELAY_COALESCE) {
         return bl_fail(BELAY_E_INVALID, "channels[%zu].when_full: %d is no enum belay_when_full",
                        index, channel->when_full);
     }
