@@ -136,7 +136,7 @@ enum belay_result belay_client_create(struct belay_client **out,
     if (client == NULL) {
         return bl_fail(BELAY_E_NO_MEMORY, "no memory for a client");
     }
-    bl_loop_init(&client->loop, opts.hooks);
+    client->loop.memory = memory;
     result = start(client, &opts);
     if (result != BELAY_OK) {
         belay_client_destroy(client);
@@ -250,12 +250,12 @@ void belay_client_destroy(struct belay_client *client) {
     if (client == NULL) {
         return;
     }
-    struct bl_memory memory = client->loop.memory;
     if (client->session != NULL) {
         belay_client_close(client, NULL, 0);
         bl_session_destroy(client->session);
     }
     bl_loop_finish(&client->loop);
+    struct bl_memory memory = client->loop.memory; /* it counts the block it lies in */
     bl_free(&memory, client, sizeof *client);
 }
 

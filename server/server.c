@@ -186,7 +186,7 @@ enum belay_result belay_server_start(struct belay_server **out,
         return bl_fail(BELAY_E_NO_MEMORY, "no memory for a server");
     }
     bl_timer_init(&server->drain_timer, drain_ended);
-    bl_loop_init(&server->loop, opts.hooks);
+    server->loop.memory = memory;
     result = start(server, &opts);
     if (result != BELAY_OK) {
         belay_server_destroy(server);
@@ -245,7 +245,6 @@ void belay_server_destroy(struct belay_server *server) {
     if (server == NULL) {
         return;
     }
-    struct bl_memory memory = server->loop.memory;
     if (server->loop.endpoint != NULL) {
         belay_server_stop(server, 0);
     }
@@ -253,6 +252,7 @@ void belay_server_destroy(struct belay_server *server) {
         bl_coordinator_finish(&server->coordinator);
     }
     bl_loop_finish(&server->loop);
+    struct bl_memory memory = server->loop.memory; /* it counts the block it lies in */
     bl_free(&memory, server, sizeof *server);
 }
 

@@ -39,9 +39,8 @@ struct plan {
 /** How many datagrams from the start of the batch can go as one message. */
 static size_t run_length(const struct bl_udp *udp, const struct bl_datagram *batch, size_t count) {
     size_t segment = batch[0].size;
-    if (!udp->gso || segment == 0 || segment > BL_DATAGRAM_SIZE_MAX) {
-        return 1; /* the kernel would cut an oversize one up, where it must pass whole or not at all
-                   */
+    if (!udp->gso) {
+        return 1;
     }
     size_t total = segment;
     size_t length = 1;

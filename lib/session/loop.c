@@ -33,11 +33,6 @@ static void gone(void *receiver) {
     bl_session_lose(receiver, &reason);
 }
 
-void bl_loop_init(struct bl_loop *loop, const struct belay_hooks *hooks) {
-    *loop = (struct bl_loop){0};
-    bl_memory_init(&loop->memory, hooks, 0);
-}
-
 enum belay_result bl_loop_start(struct bl_loop *loop, struct bl_net *net,
                                 const struct bl_loop_opts *opts) {
     struct bl_shared *shared = &loop->shared;

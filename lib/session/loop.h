@@ -33,11 +33,9 @@ struct bl_loop_opts {
     uint16_t peer_max;
 };
 
-/** Sets up the memory, which the network needs before bl_loop_start(). */
-void bl_loop_init(struct bl_loop *loop, const struct belay_hooks *hooks);
 /**
- * Opens the endpoint over @p net, which is the loop's from here on. shared's role, channels and
- * limits are set by now.
+ * Opens the endpoint over @p net, which is the loop's from here on. memory is set by now, and so
+ * are shared's role, channels and limits.
  */
 enum belay_result bl_loop_start(struct bl_loop *loop, struct bl_net *net,
                                 const struct bl_loop_opts *opts);

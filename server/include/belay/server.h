@@ -123,8 +123,8 @@ enum belay_result belay_server_accept(struct belay_server *server, belay_session
 
 /**
  * Ends a session or, before accept(), refuses its login. What was sent to it goes out first, for
- * which there are 5 s; then the client gets CLOSED with this reason; messages of it that were not polled are dropped. CLOSED
- * comes on this side too.
+ * which there are 5 s; then the client gets CLOSED with this reason. Messages of it that were not
+ * polled are dropped. CLOSED comes on this side too.
  *
  * @param reason  NULL is BELAY_REASON_KICKED without coming back; copied
  * @return BELAY_OK, BELAY_E_GONE
