@@ -1,0 +1,36 @@
+/*
+ * A crowd: one server in a process of its own and many idle clients in another, over real UDP on
+ * loopback, so that what the server costs can be told apart.
+ */
+#ifndef BL_BENCH_CROWD_H
+#define BL_BENCH_CROWD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define BL_CROWD_WAIT_MS  10    /* the longest wait of a server's loop, here and in the baseline */
+#define BL_CROWD_LOGIN_MS 30000 /* for all to log in */
+
+struct bl_crowd_opts {
+    uint32_t sessions;
+    uint32_t settle_ms;  /* after the last login, for what logins leave behind to go */
+    uint32_t measure_ms; /* what cpu_ns and datagrams are of */
+};
+
+/** All of the server's process. */
+struct bl_crowd_figures {
+    uint64_t cpu_ns;
+    uint64_t datagrams;  /* in and out */
+    uint64_t heap_one;   /* in use with a server for one session, which nobody has */
+    uint64_t heap_empty; /* with a server for all of them, empty */
+    uint64_t heap_full;  /* with all of them logged in and idle; 0 = unknown here */
+    uint64_t counted_empty, counted_full; /* as its stats say */
+};
+
+/** False, with the reason on standard error, when they did not all log in. */
+bool bl_crowd_run(const struct bl_crowd_opts *opts, struct bl_crowd_figures *figures);
+
+/** Has @p count clients log in on @p port and stay until this process is killed. */
+_Noreturn void bl_crowd_clients(uint32_t count, uint16_t port);
+
+#endif
