@@ -25,22 +25,26 @@ static void finish_map(void) {
 static void fill(uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         handles[i] = bl_slot_map_add(&map, &objects[i]);
-        ck_assert_uint_ne(handles[i], 0);
     }
+    ck_assert_uint_eq(map.count, count);
 }
 
+/** Asked so often that only a failure is worth Check's own bookkeeping. */
 static size_t number_of(uint64_t handle) {
     const int *object = bl_slot_map_get(&map, handle);
-    ck_assert_ptr_nonnull(object);
+    if (object == NULL) {
+        ck_abort_msg("handle %llx names nothing", (unsigned long long)handle);
+    }
     return (size_t)(object - objects);
 }
 
 START_TEST(ten_thousand_objects_are_found_by_their_handles) {
     fill(OBJECT_COUNT);
-    ck_assert_uint_eq(map.count, OBJECT_COUNT);
+    size_t right_count = 0;
     for (size_t i = 0; i < OBJECT_COUNT; i++) {
-        ck_assert_uint_eq(number_of(handles[i]), i);
+        right_count += number_of(handles[i]) == i;
     }
+    ck_assert_uint_eq(right_count, OBJECT_COUNT);
 }
 END_TEST
 
@@ -191,10 +195,11 @@ START_TEST(an_enumeration_sees_each_survivor_once_whatever_is_removed) {
     enumerate(row->visit);
     uint32_t seen_count = 0;
     for (size_t i = 0; i < OBJECT_COUNT; i++) {
-        ck_assert_msg(seen[i] <= 1, "%s: object %zu seen %u times", row->name, i, seen[i]);
         seen_count += seen[i];
         bool survived = bl_slot_map_get(&map, handles[i]) != NULL;
-        ck_assert_msg(!survived || seen[i] == 1, "%s: object %zu not seen", row->name, i);
+        if (seen[i] > 1 || (survived && seen[i] == 0)) {
+            ck_abort_msg("%s: object %zu seen %u times", row->name, i, seen[i]);
+        }
     }
     ck_assert_msg(seen_count == row->seen_count, "%s: %u seen", row->name, seen_count);
     ck_assert_msg(map.count == row->left_count, "%s: %u left", row->name, map.count);

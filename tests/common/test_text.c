@@ -111,6 +111,17 @@ START_TEST(a_character_that_does_not_fit_whole_ends_the_text) {
 }
 END_TEST
 
+START_TEST(bytes_behind_the_end_do_not_complete_a_character) {
+    static const char climber[] = "\xF0\x9F\xA7\x97";
+    for (size_t size = 0; size < 4; size++) {
+        char out[8];
+        bl_text_clean(out, sizeof(out), climber, size);
+        ck_assert_uint_eq(strlen(out), size);
+        ck_assert_uint_eq(strspn(out, "?"), size);
+    }
+}
+END_TEST
+
 START_TEST(no_text_is_an_empty_text) {
     char out[4] = "###";
     bl_text_clean(out, sizeof(out), NULL, 0);
@@ -155,6 +166,7 @@ static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, cleaning_what_is_clean_changes_nothing, 0, COUNT_OF(cleanings));
     tcase_add_loop_test(tests, a_character_that_does_not_fit_whole_ends_the_text, 0,
                         COUNT_OF(rooms));
+    tcase_add_test(tests, bytes_behind_the_end_do_not_complete_a_character);
     tcase_add_test(tests, no_text_is_an_empty_text);
     tcase_add_test(tests, every_code_point_passes_or_not_as_unicode_says);
 }

@@ -202,6 +202,7 @@ START_TEST(nothing_there_is_not_waited_for) {
     ck_assert_uint_eq(bl_net_receive(server, batch, 0), 0);
     ck_assert_uint_eq(bl_net_send(server, batch, 0), 0);
     bl_net_wait(server, 0);
+    bl_net_wait(server, -BL_SECOND);
     move_out();
 }
 END_TEST

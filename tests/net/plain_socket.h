@@ -6,6 +6,7 @@
 #include "tests/net/net_support.h"
 #include <arpa/inet.h>
 #include <check.h>
+#include <fcntl.h>
 #include <netinet/udp.h>
 #include <stdalign.h>
 #include <string.h>
@@ -75,6 +76,14 @@ static inline void send_run(int plain, const struct bl_net *to, const void *data
     item->cmsg_len = CMSG_LEN(sizeof(segment));
     memcpy(CMSG_DATA(item), &segment, sizeof(segment));
     ck_assert_int_eq(sendmsg(plain, &header, 0), (ssize_t)run.size);
+}
+
+static inline int count_descriptors(void) {
+    int count = 0;
+    for (int descriptor = 0; descriptor < 1024; descriptor++) {
+        count += fcntl(descriptor, F_GETFD) >= 0;
+    }
+    return count;
 }
 
 #endif

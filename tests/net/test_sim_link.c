@@ -3,134 +3,11 @@
  * comes out is compared with what the options say. Seeds are fixed; bounds are 4.5 standard
  * deviations, which a right model leaves once in 150,000 tries.
  */
-#include "lib/net/net.h"
-#include "lib/net/sim.h"
-#include "tests/net/net_support.h"
+#include "tests/net/link_meter.h"
 #include "tests/support/test.h"
-#include <belay/sim.h>
 #include <math.h>
-#include <string.h>
 
-#define SENT_COUNT    20000
-#define DATAGRAM_SIZE 40
-#define DEVIATIONS    4.5
-
-/** What became of one datagram. */
-struct story {
-    bl_time sent;
-    bl_time arrivals[4]; /* after sent */
-    unsigned arrival_count;
-    unsigned flipped_count;         /* copies that are not as sent */
-    size_t flipped_bit;             /* of the last such copy */
-    unsigned flipped_bits_per_copy; /* 1, if all is well */
-};
-
-static struct story stories[SENT_COUNT];
-static size_t order[4 * SENT_COUNT]; /* numbers in the order of arrival */
-static size_t arrival_count;
-
-static struct belay_sim *sim;
-static struct bl_net *server, *client;
-static int client_owner;
-
-static struct belay_client *as_client(void *owner) {
-    return owner;
-}
-
-static void open_network(uint64_t seed) {
-    sim = belay_sim_create(seed);
-    struct bl_address middle = address_of("10.0.0.1:7777");
-    struct bl_address anywhere = address_of("*:0");
-    ck_assert_int_eq(bl_sim_open(&server, sim, &middle, NULL), BELAY_OK);
-    ck_assert_int_eq(bl_sim_open(&client, sim, &anywhere, &client_owner), BELAY_OK);
-}
-
-static void close_network(void) {
-    bl_net_close(server);
-    bl_net_close(client);
-    belay_sim_destroy(sim);
-}
-
-/** The number rides in the first bytes, twice, so that one flipped bit cannot hide it. */
-static void write_number(uint8_t *data, size_t number) {
-    memset(data, 0x5A, DATAGRAM_SIZE);
-    for (size_t i = 0; i < 12; i++) {
-        data[i] = (uint8_t)(number >> 8 * (i % 4));
-    }
-}
-
-static size_t read_number(const uint8_t *data) {
-    uint32_t votes[3] = {0};
-    for (size_t i = 0; i < 12; i++) {
-        votes[i / 4] |= (uint32_t)data[i] << 8 * (i % 4);
-    }
-    return votes[0] == votes[1] ? votes[0] : votes[2]; /* two of three are right */
-}
-
-static void note_flips(struct story *story, const uint8_t *data, const uint8_t *sent) {
-    unsigned count = 0;
-    for (size_t bit = 0; bit < 8 * DATAGRAM_SIZE; bit++) {
-        if (((data[bit / 8] ^ sent[bit / 8]) >> bit % 8 & 1) != 0) {
-            story->flipped_bit = bit;
-            count++;
-        }
-    }
-    if (count > 0) {
-        story->flipped_count++;
-        story->flipped_bits_per_copy = count;
-    }
-}
-
-static void note_arrivals(struct bl_net *to) {
-    struct bl_datagram batch[BL_NET_BATCH_MAX];
-    size_t count = 0;
-    while ((count = bl_net_receive(to, batch, BL_NET_BATCH_MAX)) > 0) {
-        for (size_t i = 0; i < count; i++) {
-            size_t number = read_number(batch[i].data);
-            uint8_t sent[DATAGRAM_SIZE];
-            ck_assert_uint_lt(number, SENT_COUNT);
-            ck_assert_uint_eq(batch[i].size, DATAGRAM_SIZE);
-            write_number(sent, number);
-            struct story *story = &stories[number];
-            note_flips(story, batch[i].data, sent);
-            ck_assert_uint_lt(story->arrival_count, COUNT_OF(story->arrivals));
-            story->arrivals[story->arrival_count++] = bl_sim_now(sim) - story->sent;
-            order[arrival_count++] = number;
-        }
-    }
-}
-
-/** Sends SENT_COUNT datagrams, one per millisecond, up or down; then waits for the last. */
-static void measure(bool up, const struct belay_link *link) {
-    struct bl_net *from = up ? client : server;
-    struct bl_net *to = up ? server : client;
-    memset(stories, 0, sizeof(stories));
-    arrival_count = 0;
-    belay_sim_link(sim, as_client(&client_owner), link);
-    for (size_t i = 0; i < SENT_COUNT; i++) {
-        uint8_t data[DATAGRAM_SIZE];
-        write_number(data, i);
-        struct bl_datagram datagram = {to->local, data, sizeof(data)};
-        stories[i].sent = bl_sim_now(sim);
-        ck_assert_uint_eq(bl_net_send(from, &datagram, 1), 1);
-        note_arrivals(to);
-        belay_sim_advance(sim, 1);
-    }
-    for (int i = 0; i < 1000; i++) {
-        note_arrivals(to);
-        belay_sim_advance(sim, 1);
-    }
-    struct bl_sim_counts counts = bl_sim_counts(sim);
-    ck_assert_uint_eq(counts.sent + counts.duplicated, counts.delivered + counts.lost);
-}
-
-static size_t count_lost(void) {
-    size_t lost = 0;
-    for (size_t i = 0; i < SENT_COUNT; i++) {
-        lost += stories[i].arrival_count == 0;
-    }
-    return lost;
-}
+#define DEVIATIONS 4.5
 
 /** @param inflation  variance against that of independent draws */
 static void assert_share(size_t hits, size_t tries, double share, double inflation) {
@@ -267,7 +144,7 @@ START_TEST(the_share_corrupted_is_as_asked_and_by_exactly_one_bit) {
         }
     }
     assert_share(corrupted, SENT_COUNT, (double)shares[_i], 1.0);
-    for (size_t bit = 0; bit < COUNT_OF(hits); bit++) {
+    for (size_t bit = 0; bit < COUNT_OF(hits) && corrupted > 20 * COUNT_OF(hits); bit++) {
         assert_share(hits[bit], corrupted, 1.0 / (8 * DATAGRAM_SIZE), 1.0);
     }
     close_network();

@@ -150,6 +150,60 @@ START_TEST(equal_datagrams_to_one_address_leave_as_one_run) {
 }
 END_TEST
 
+/* What is sent in one batch, and what the kernel then saw; a size of 0 behind the last ends a row.
+ */
+static const struct shape {
+    const char *name;
+    size_t sizes[4];
+    struct run runs[4];
+} shapes[] = {
+    {"equal", {10, 10, 10}, {{30, 10}}},
+    {"the last is shorter", {10, 10, 3}, {{23, 10}}},
+    {"a shorter one ends a run", {10, 3, 10, 3}, {{13, 10}, {13, 10}}},
+    {"a longer one starts a run", {10, 20, 10}, {{10, 0}, {30, 20}}},
+    {"growing", {10, 11, 12}, {{10, 0}, {11, 0}, {12, 0}}},
+    {"alone", {10}, {{10, 0}}},
+};
+
+START_TEST(a_run_has_one_size_and_may_end_shorter) {
+    const struct shape *shape = &shapes[_i];
+    struct bl_address at;
+    int plain = open_plain(&at);
+    show_runs(plain);
+    uint8_t data[20] = {0};
+    struct bl_datagram batch[4];
+    size_t count = 0;
+    for (; count < 4 && shape->sizes[count] > 0; count++) {
+        batch[count] = (struct bl_datagram){at, data, shape->sizes[count]};
+    }
+    ck_assert_uint_eq(bl_net_send(left, batch, count), count);
+    for (size_t i = 0; i < 4 && shape->runs[i].size > 0; i++) {
+        struct run run = receive_run(plain);
+        ck_assert_msg(run.size == shape->runs[i].size && run.segment == shape->runs[i].segment,
+                      "%s: run %zu has %zu bytes in segments of %zu", shape->name, i, run.size,
+                      run.segment);
+    }
+    close(plain);
+}
+END_TEST
+
+START_TEST(empty_datagrams_stand_alone_between_runs) {
+    uint8_t data[10] = {0};
+    size_t sizes[] = {10, 0, 0, 10, 0, 5};
+    struct bl_datagram batch[COUNT_OF(sizes)];
+    for (size_t i = 0; i < COUNT_OF(sizes); i++) {
+        batch[i] = (struct bl_datagram){right->local, data, sizes[i]};
+    }
+    ck_assert_uint_eq(bl_net_send(left, batch, COUNT_OF(sizes)), COUNT_OF(sizes));
+    struct bl_datagram got[3];
+    ck_assert_uint_eq(receive(right, got, 1), 1);
+    ck_assert_uint_eq(receive(right, got, 1), 1);
+    ck_assert_uint_eq(receive(right, got, 1), 1);
+    ck_assert_uint_eq(got[0].size, 5);
+    ck_assert_uint_eq(right->empty_count, 3);
+}
+END_TEST
+
 START_TEST(a_run_ends_at_65000_bytes) {
     struct bl_address at;
     int plain = open_plain(&at);
@@ -174,7 +228,7 @@ START_TEST(a_receiver_that_knows_no_runs_gets_single_datagrams) {
 }
 END_TEST
 
-START_TEST(oversize_datagrams_are_not_cut_up) {
+START_TEST(oversize_datagrams_pass_whole_or_not_at_all) {
     uint8_t data[2000] = {0};
     struct bl_datagram batch[] = {
         {right->local, data, 2000}, {right->local, data, 2000}, {right->local, data, 1}};
@@ -337,9 +391,11 @@ static void add_tests(TCase *tests) {
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, a_burst_arrives_intact_and_in_order, 0, (int)COUNT_OF(bursts));
     tcase_add_test(tests, equal_datagrams_to_one_address_leave_as_one_run);
+    tcase_add_loop_test(tests, a_run_has_one_size_and_may_end_shorter, 0, (int)COUNT_OF(shapes));
+    tcase_add_test(tests, empty_datagrams_stand_alone_between_runs);
     tcase_add_test(tests, a_run_ends_at_65000_bytes);
     tcase_add_test(tests, a_receiver_that_knows_no_runs_gets_single_datagrams);
-    tcase_add_test(tests, oversize_datagrams_are_not_cut_up);
+    tcase_add_test(tests, oversize_datagrams_pass_whole_or_not_at_all);
     tcase_add_test(tests, a_joined_run_is_taken_apart_by_its_segment_size);
     tcase_add_test(tests, a_joined_run_of_oversize_datagrams_is_counted_one_by_one);
     tcase_add_test(tests, what_did_not_fit_the_batch_keeps_the_descriptor_readable);

@@ -131,12 +131,6 @@ static void fail_next(enum call call, int error, int fail_count) {
     faults[call] = (struct fault){.error = error, .fail_count = fail_count};
 }
 
-static int lowest_descriptor(void) {
-    int lowest = dup(STDERR_FILENO);
-    close(lowest);
-    return lowest;
-}
-
 static const struct refused_open {
     const char *local;
     enum call call;
@@ -161,7 +155,7 @@ static const struct refused_open {
 
 START_TEST(a_refused_call_fails_the_opening_and_leaks_nothing) {
     const struct refused_open *row = &refused_opens[_i];
-    int lowest = lowest_descriptor();
+    int open_count = count_descriptors();
     size_t used = memory.used;
     faults[row->call] = row->fault;
     struct bl_net *net = NULL;
@@ -171,7 +165,7 @@ START_TEST(a_refused_call_fails_the_opening_and_leaks_nothing) {
     ck_assert_msg(strstr(belay_error(), row->said) != NULL, "row %d: %s", _i, belay_error());
     ck_assert_ptr_null(net);
     ck_assert_uint_eq(memory.used, used);
-    ck_assert_int_eq(lowest_descriptor(), lowest);
+    ck_assert_int_eq(count_descriptors(), open_count);
 }
 END_TEST
 
@@ -261,7 +255,7 @@ START_TEST(refused_runs_are_remembered_and_other_errors_are_not) {
 END_TEST
 
 START_TEST(a_batch_to_many_takes_one_call) {
-    uint8_t data[BL_NET_BATCH_MAX];
+    uint8_t data[BL_NET_BATCH_MAX] = {0};
     struct bl_datagram batch[BL_NET_BATCH_MAX];
     for (size_t i = 0; i < BL_NET_BATCH_MAX; i++) {
         batch[i] = (struct bl_datagram){i % 2 == 0 ? left->local : right->local, data, 1};
@@ -327,6 +321,15 @@ START_TEST(what_came_in_few_is_received_in_one_call) {
 }
 END_TEST
 
+START_TEST(a_run_is_received_in_one_call) {
+    send_equal(left, &right->local, SENT_COUNT, 100);
+    bl_net_wait(right, BL_SECOND);
+    struct bl_datagram got[BL_NET_BATCH_MAX];
+    ck_assert_uint_eq(bl_net_receive(right, got, BL_NET_BATCH_MAX), SENT_COUNT);
+    ck_assert_int_eq(calls[CALL_RECVMMSG], 1);
+}
+END_TEST
+
 static void add_tests(TCase *tests) {
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, a_refused_call_fails_the_opening_and_leaks_nothing, 0,
@@ -341,6 +344,7 @@ static void add_tests(TCase *tests) {
                         (int)COUNT_OF(receive_errors));
     tcase_add_test(tests, a_socket_broken_for_good_does_not_hold_its_caller);
     tcase_add_test(tests, a_flood_of_empty_datagrams_ends_a_receive_and_not_the_socket);
+    tcase_add_test(tests, a_run_is_received_in_one_call);
     tcase_add_test(tests, what_came_in_few_is_received_in_one_call);
 }
 

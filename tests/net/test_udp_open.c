@@ -6,6 +6,7 @@
 #include "tests/support/test.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/resource.h>
 
 static struct bl_memory memory;
@@ -106,12 +107,9 @@ START_TEST(out_of_memory_is_said_and_leaks_nothing) {
     bl_memory_init(&small, NULL, 1000);
     struct bl_net *net = NULL;
     struct bl_address local = address_of("127.0.0.1:0");
-    int before = dup(STDERR_FILENO);
-    close(before);
+    int open_count = count_descriptors();
     ck_assert_int_eq(bl_udp_open(&net, &local, &small), BELAY_E_NO_MEMORY);
-    int after = dup(STDERR_FILENO);
-    close(after);
-    ck_assert_int_eq(after, before);
+    ck_assert_int_eq(count_descriptors(), open_count);
     ck_assert_uint_eq(small.used, 0);
 }
 END_TEST
@@ -133,6 +131,11 @@ static int make_tcp(void) {
     ck_assert_int_eq(bind(made, (struct sockaddr *)&address, sizeof(address)), 0);
     return made;
 }
+/** A raw one needs privileges; without them TCP stands in for it. */
+static int make_raw(void) {
+    int made = socket(AF_INET, SOCK_RAW, IPPROTO_UDP);
+    return made >= 0 ? made : make_tcp();
+}
 static int make_unix(void) {
     return socket(AF_UNIX, SOCK_DGRAM, 0);
 }
@@ -150,9 +153,10 @@ static const struct misfit {
     int (*make)(void);
     const char *said;
 } misfits[] = {
-    {make_closed, "no descriptor"},    {make_pipe, "no UDP socket"},
-    {make_tcp, "no UDP socket"},       {make_unix, "no UDP socket"},
-    {make_unbound, "bind() it first"}, {make_connected, "connected to"},
+    {make_closed, "no descriptor"},   {make_pipe, "no UDP socket"},
+    {make_tcp, "no UDP socket"},      {make_raw, "no UDP socket"},
+    {make_unix, "no UDP socket"},     {make_unbound, "bind() it first"},
+    {make_connected, "connected to"},
 };
 
 START_TEST(what_is_no_bound_udp_socket_is_not_adopted) {
@@ -181,6 +185,7 @@ START_TEST(an_adopted_socket_works_and_is_closed_with_us) {
     ck_assert_int_eq(bl_udp_adopt(&net, adopted, &memory), BELAY_OK);
     ck_assert(bl_address_equal(&net->local, &at));
     ck_assert_int_ne(fcntl(adopted, F_GETFL) & O_NONBLOCK, 0);
+    ck_assert_int_eq(fcntl(adopted, F_GETFD), FD_CLOEXEC);
 
     send_equal(other, &at, 3, 10);
     struct bl_datagram got[3];
@@ -192,6 +197,74 @@ START_TEST(an_adopted_socket_works_and_is_closed_with_us) {
     bl_net_close(net);
     ck_assert_int_eq(fcntl(adopted, F_GETFL), -1);
     ck_assert_int_eq(errno, EBADF);
+}
+END_TEST
+
+static int option_of(int descriptor, int level, int option) {
+    int value = -1;
+    socklen_t size = sizeof(value);
+    ck_assert_int_eq(getsockopt(descriptor, level, option, &value, &size), 0);
+    return value;
+}
+
+START_TEST(an_adopted_socket_sends_whole_datagrams_only) {
+    struct bl_address at;
+    int ipv4 = open_plain(&at);
+    struct bl_net *net = NULL;
+    ck_assert_int_eq(bl_udp_adopt(&net, ipv4, &memory), BELAY_OK);
+    ck_assert_int_eq(option_of(ipv4, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_PROBE);
+    bl_net_close(net);
+    if (!has_ipv6(&memory)) {
+        return;
+    }
+    int ipv6 = socket(AF_INET6, SOCK_DGRAM, 0);
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6};
+    ck_assert_int_eq(bind(ipv6, (struct sockaddr *)&any, sizeof(any)), 0);
+    ck_assert_int_eq(bl_udp_adopt(&net, ipv6, &memory), BELAY_OK);
+    ck_assert_int_eq(option_of(ipv6, IPPROTO_IPV6, IPV6_MTU_DISCOVER), IPV6_PMTUDISC_PROBE);
+    ck_assert_int_eq(option_of(ipv6, IPPROTO_IP, IP_MTU_DISCOVER), IP_PMTUDISC_PROBE);
+    bl_net_close(net);
+}
+END_TEST
+
+/* They would keep the descriptor readable until somebody fetched them. */
+START_TEST(an_adopted_socket_is_told_of_no_icmp_errors) {
+    struct bl_address at;
+    struct bl_address dead;
+    int plain = open_plain(&at);
+    close(open_plain(&dead));
+    ck_assert_int_eq(setsockopt(plain, IPPROTO_IP, IP_RECVERR, &(int){1}, sizeof(int)), 0);
+    struct bl_net *net = NULL;
+    ck_assert_int_eq(bl_udp_adopt(&net, plain, &memory), BELAY_OK);
+    send_equal(net, &dead, 1, 10);
+    struct pollfd ready = {.fd = (int)bl_net_descriptor(net), .events = POLLIN};
+    ck_assert_int_eq(poll(&ready, 1, 0), 0);
+    bl_net_close(net);
+}
+END_TEST
+
+START_TEST(a_larger_buffer_of_an_adopted_socket_stays) {
+    struct bl_address at;
+    int plain = open_plain(&at);
+    if (setsockopt(plain, SOL_SOCKET, SO_RCVBUFFORCE, &(int){8 << 20}, sizeof(int)) != 0) {
+        return; /* needs privileges */
+    }
+    struct bl_net *net = NULL;
+    ck_assert_int_eq(bl_udp_adopt(&net, plain, &memory), BELAY_OK);
+    ck_assert_int_eq(option_of(plain, SOL_SOCKET, SO_RCVBUF), 2 * (8 << 20));
+    bl_net_close(net);
+}
+END_TEST
+
+START_TEST(a_released_socket_goes_back_to_its_owner) {
+    struct bl_address at;
+    int plain = open_plain(&at);
+    struct bl_net *net = NULL;
+    ck_assert_int_eq(bl_udp_adopt(&net, plain, &memory), BELAY_OK);
+    bl_net_release(net);
+    send_equal(other, &at, 3, 10);
+    ck_assert_uint_eq(receive_run(plain).size, 10); /* and not a joined run of 30 */
+    close(plain);
 }
 END_TEST
 
@@ -221,6 +294,10 @@ static void add_tests(TCase *tests) {
                         (int)COUNT_OF(misfits));
     tcase_add_test(tests, a_number_beyond_int_is_no_descriptor);
     tcase_add_test(tests, an_adopted_socket_works_and_is_closed_with_us);
+    tcase_add_test(tests, an_adopted_socket_sends_whole_datagrams_only);
+    tcase_add_test(tests, an_adopted_socket_is_told_of_no_icmp_errors);
+    tcase_add_test(tests, a_larger_buffer_of_an_adopted_socket_stays);
+    tcase_add_test(tests, a_released_socket_goes_back_to_its_owner);
     tcase_add_test(tests, a_socket_that_could_not_be_adopted_is_as_it_was);
 }
 

@@ -11,8 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/** Runs @p act in a child process; gives what it wrote to stderr (cut) and returns its wait status.
- */
+/** Runs @p act in a child process; gives what it wrote to stderr (cut), returns its wait status. */
 static inline int run_in_child(void (*act)(void), char *said, size_t said_size) {
     int words[2];
     ck_assert_int_eq(pipe(words), 0);
