@@ -25,7 +25,7 @@ def problems(root):
         full = os.path.join(root, path)
         commands = [["sh", "-n", full]]
         if checker:
-            commands.append([checker, "--shell=sh", "--exclude=SC1091", full])
+            commands.append([checker, "--shell=sh", "--external-sources", f"--source-path={root}", full])
         for command in commands:
             status, said = house.run(command)
             if status:

@@ -10,6 +10,7 @@ import check_hosts
 import check_includes
 import check_listed
 import check_readme
+import check_readme
 import check_shell
 import check_sizes
 
@@ -176,6 +177,13 @@ class HouseTest(unittest.TestCase):
 
     def test_a_registry_is_found(self):
         self.finds(check_hosts, "docs/a.md", "see https://pypi" + ".org/x\n", "names")
+
+    def test_a_program_in_the_readme_that_is_not_the_built_one_is_found(self):
+        shown = "<!-- examples/echo.c -->\n```c\nint a;\n```\n"
+        for code, count in (("/* why */\nint a;\n", 0), ("/* why */\nint b;\n", 1)):
+            root = self.house({"README.md": shown, "examples/echo.c": code})
+            self.assertEqual(len(check_readme.problems(root)), count)
+        self.finds(check_readme, "README.md", "no program here\n", "shows no program")
 
     def test_unformatted_code_is_found(self):
         if not check_format.formatter():
