@@ -1,0 +1,288 @@
+/*
+ * What a game would write against the public headers, and nothing else: these functions must
+ * compile as they stand. They are programs to read, so they are built and not run.
+ */
+#define _GNU_SOURCE
+#include <belay/client.h>
+#include <belay/server.h>
+#include <belay/sim.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+int server_in_eighteen_lines(void);
+int client_in_twenty_lines(void);
+void server_events(struct belay_server *server);
+bool client_events(struct belay_client *client);
+int own_epoll_loop(struct belay_server *server);
+int friend_hosts_a_game(void);
+int test_my_game_survives_a_tunnel(void);
+
+/* ---- a server, and a client */
+
+int server_in_eighteen_lines(void) {
+    struct belay_server_opts opts = BELAY_SERVER_OPTS_INIT;
+    struct belay_server *server;
+    opts.listen = "127.0.0.1:7777";
+    if (belay_server_start(&server, &opts) < 0) {
+        return fprintf(stderr, "%s\n", belay_error()), 1;
+    }
+    while (belay_server_service(server, 1000) == BELAY_OK) {
+        struct belay_event ev;
+        while (belay_server_poll(server, &ev)) {
+            if (ev.type == BELAY_EVENT_LOGIN) {
+                belay_server_accept(server, ev.session, NULL, NULL, 0);
+            } else if (ev.type == BELAY_EVENT_MESSAGE) {
+                belay_server_send(server, ev.session, ev.message.channel, ev.message.data,
+                                  ev.message.size);
+            }
+        }
+    }
+    belay_server_destroy(server);
+    return 0;
+}
+
+int client_in_twenty_lines(void) {
+    struct belay_client_opts opts = BELAY_CLIENT_OPTS_INIT;
+    struct belay_connect_opts to = BELAY_CONNECT_OPTS_INIT;
+    struct belay_client *client;
+    struct belay_event ev = {0};
+    to.invite = "localhost:7777";
+    if (belay_client_create(&client, &opts) < 0 || belay_client_connect(client, &to) < 0) {
+        return fprintf(stderr, "%s\n", belay_error()), 1;
+    }
+    while (ev.type != BELAY_EVENT_CLOSED && belay_client_service(client, 1000) == BELAY_OK) {
+        while (ev.type != BELAY_EVENT_CLOSED && belay_client_poll(client, &ev)) {
+            if (ev.type == BELAY_EVENT_OPEN) {
+                belay_client_send(client, 0, "hello", 5);
+            } else if (ev.type == BELAY_EVENT_MESSAGE) {
+                printf("%.*s\n", (int)ev.message.size, (const char *)ev.message.data);
+            }
+        }
+    }
+    printf("%s\n", ev.type == BELAY_EVENT_CLOSED ? ev.closed.reason->text : belay_error());
+    belay_client_destroy(client);
+    return 0;
+}
+
+/* ---- a game: channels, players, every event */
+
+enum { CH_EVENTS, CH_CHAT, CH_STATE };
+static const struct belay_channel channels[] = {
+    {.name = "events", .mode = BELAY_RELIABLE},
+    {.name = "chat", .mode = BELAY_RELIABLE, .priority = 1, .when_full = BELAY_CLOSE},
+    {.name = "state", .mode = BELAY_SEQUENCED}};
+
+struct player {
+    belay_session session;
+    bool away;
+};
+
+static bool password_is_right(const void *data, size_t size) {
+    return size == 6 && memcmp(data, "secret", 6) == 0;
+}
+
+static bool is_banned(const char *address) {
+    return strncmp(address, "192.0.2.1:", 10) == 0;
+}
+
+static void on_login(struct belay_server *server, const struct belay_event *ev) {
+    struct belay_session_info info = BELAY_SESSION_INFO_INIT;
+    struct belay_reason no = {
+        .code = BELAY_REASON_BAD_LOGIN, .text = "wrong password", .come_back = true};
+    uint8_t user_id[16] = {0};
+    if (belay_server_info(server, ev->session, &info) < 0) {
+        return;
+    }
+    if (is_banned(info.address)) {
+        no = (struct belay_reason){
+            .code = BELAY_REASON_BANNED, .text = "banned", .retry_ms = 3600000};
+    } else if (password_is_right(ev->login.data, ev->login.size)) {
+        struct player *player = calloc(1, sizeof *player);
+        memcpy(user_id, &ev->session, sizeof ev->session);
+        belay_server_set_user(server, ev->session, player);
+        belay_server_accept(server, ev->session, user_id, "map=dust", 8);
+        return;
+    }
+    belay_server_close(server, ev->session, &no);
+}
+
+void server_events(struct belay_server *server) {
+    struct belay_event ev;
+    while (belay_server_poll(server, &ev)) {
+        struct player *player = ev.user;
+        switch (ev.type) {
+        case BELAY_EVENT_LOGIN:
+            on_login(server, &ev);
+            break;
+        case BELAY_EVENT_MESSAGE:
+            for (belay_session s = belay_server_next(server, 0); s != 0;
+                 s = belay_server_next(server, s)) {
+                belay_server_send(server, s, ev.message.channel, ev.message.data, ev.message.size);
+            }
+            break;
+        case BELAY_EVENT_DOWN:
+            player->away = true;
+            break;
+        case BELAY_EVENT_BACKPRESSURE:
+            printf("slow: %u bytes wait\n", ev.backpressure.queued_bytes);
+            break;
+        case BELAY_EVENT_CLOSED: /* also for a login that was refused or given up: user may be NULL
+                                  */
+            printf("left: %s (%s), rtt %u ms, %u unacked\n",
+                   belay_reason_name(ev.closed.reason->code), ev.closed.reason->text,
+                   ev.closed.info->rtt_ms, ev.closed.unacked);
+            free(player);
+            break;
+        case BELAY_EVENT_OPEN:
+        case BELAY_EVENT_LINK:
+        case BELAY_EVENT_STATE:
+        case BELAY_EVENT_DRAIN:
+        case BELAY_EVENT_NONE:
+        case BELAY_EVENT_RETURNED:
+            break;
+        }
+    }
+}
+
+bool client_events(struct belay_client *client) {
+    struct belay_event ev;
+    while (belay_client_poll(client, &ev)) {
+        switch (ev.type) {
+        case BELAY_EVENT_OPEN:
+            belay_client_send(client, CH_CHAT, "hello", 5);
+            break;
+        case BELAY_EVENT_MESSAGE:
+            printf("%u: %.*s\n", ev.message.channel, (int)ev.message.size,
+                   (const char *)ev.message.data);
+            break;
+        case BELAY_EVENT_DOWN:
+            printf("reconnecting, %u s left\n", ev.down.window_ms / 1000);
+            break;
+        case BELAY_EVENT_LINK:
+            printf("%s\n", ev.link.suspect ? "weak signal" : "good signal");
+            break;
+        case BELAY_EVENT_DRAIN:
+            printf("server ends in %u s\n", ev.drain.deadline_ms / 1000);
+            break;
+        case BELAY_EVENT_CLOSED:
+            printf("%s\n", ev.closed.reason->text);
+            return ev.closed.reason->come_back;
+        case BELAY_EVENT_RETURNED:
+            printf("%u bytes will not arrive\n", (unsigned)ev.returned.size);
+            break;
+        case BELAY_EVENT_BACKPRESSURE:
+        case BELAY_EVENT_LOGIN:
+        case BELAY_EVENT_STATE:
+        case BELAY_EVENT_NONE:
+            break;
+        }
+    }
+    return true;
+}
+
+/* ---- a loop of one's own */
+
+int own_epoll_loop(struct belay_server *server) {
+    int poller = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event want = {.events = EPOLLIN, .data = {.fd = (int)belay_server_fd(server)}};
+    if (poller < 0 || epoll_ctl(poller, EPOLL_CTL_ADD, want.data.fd, &want) < 0) {
+        return -1;
+    }
+    for (;;) {
+        struct epoll_event got[8];
+        int64_t wait = belay_server_wait_ns(server);
+        int ready = epoll_wait(poller, got, 8, wait < 0 ? -1 : (int)((wait + 999999) / 1000000));
+        if (ready < 0 && errno != EINTR) {
+            return close(poller), -1;
+        }
+        if (belay_server_service(server, 0) < 0) {
+            return close(poller), -1;
+        }
+        server_events(server);
+        belay_server_flush(server);
+    }
+}
+
+/* ---- both ends in one thread, one process */
+
+int friend_hosts_a_game(void) {
+    struct belay_server_opts sopts = BELAY_SERVER_OPTS_INIT;
+    struct belay_client_opts copts = BELAY_CLIENT_OPTS_INIT;
+    struct belay_connect_opts to = BELAY_CONNECT_OPTS_INIT;
+    struct belay_server *server;
+    struct belay_client *me;
+    sopts.channels = copts.channels = channels;
+    sopts.channel_count = copts.channel_count = 3;
+    if (belay_server_start(&server, &sopts) < 0) {
+        return -1;
+    }
+    to.invite = "localhost:7777", to.login = "secret", to.login_size = 6;
+    if (belay_client_create(&me, &copts) < 0 || belay_client_connect(me, &to) < 0) {
+        return belay_server_destroy(server), -1;
+    }
+    do { /* one frame of the host's game */
+        belay_server_service(server, 0);
+        server_events(server);
+        belay_server_flush(server);
+        belay_client_service(me, 0);
+    } while (client_events(me));
+    belay_client_destroy(me);
+    belay_server_stop(server, 500);
+    server_events(server); /* the last CLOSED events free the players */
+    belay_server_destroy(server);
+    return 0;
+}
+
+/* ---- a unit test of one's own game: 90 virtual seconds in milliseconds */
+
+static void run(struct belay_sim *sim, struct belay_server *server, struct belay_client *client,
+                uint32_t ms) {
+    for (uint32_t t = 0; t < ms; t += 5) {
+        belay_sim_advance(sim, 5);
+        belay_server_service(server, 0);
+        server_events(server);
+        belay_client_service(client, 0);
+        client_events(client);
+    }
+}
+
+int test_my_game_survives_a_tunnel(void) {
+    struct belay_sim *sim = belay_sim_create(7);
+    struct belay_server_opts sopts = BELAY_SERVER_OPTS_INIT;
+    struct belay_client_opts copts = BELAY_CLIENT_OPTS_INIT;
+    struct belay_connect_opts to = BELAY_CONNECT_OPTS_INIT;
+    struct belay_link phone = BELAY_LINK_INIT;
+    struct belay_server *server;
+    struct belay_client *client;
+    struct belay_session_info info = BELAY_SESSION_INFO_INIT;
+    sopts.sim = copts.sim = sim;
+    sopts.listen = to.invite = "10.0.0.1:7777";
+    sopts.channels = copts.channels = channels;
+    sopts.channel_count = copts.channel_count = 3;
+    to.login = "secret";
+    to.login_size = 6;
+    if (belay_server_start(&server, &sopts) < 0 || belay_client_create(&client, &copts) < 0 ||
+        belay_client_connect(client, &to) < 0) {
+        return 1;
+    }
+    phone.loss = 0.05F, phone.delay_ms = 60, phone.jitter_ms = 20;
+    belay_sim_link(sim, client, &phone);
+    run(sim, server, client, 10000);
+    phone.cut_up = phone.cut_down = true;
+    belay_sim_link(sim, client, &phone);
+    run(sim, server, client, 3000); /* in the tunnel */
+    phone.cut_up = phone.cut_down = false;
+    belay_sim_link(sim, client, &phone);
+    run(sim, server, client, 60000);
+    belay_client_info(client, &info);
+    printf("state %s, trace %016llx\n", belay_state_name(info.state),
+           (unsigned long long)belay_sim_trace(sim));
+    belay_client_destroy(client);
+    belay_server_destroy(server);
+    belay_sim_destroy(sim);
+    return info.state == BELAY_LOGGED_IN ? 0 : 1;
+}
