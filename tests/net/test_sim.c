@@ -423,6 +423,19 @@ START_TEST(without_memory_a_socket_is_refused_and_a_datagram_lost) {
 }
 END_TEST
 
+START_TEST(a_steady_run_keeps_to_the_memory_it_has) {
+    size_t used = 0;
+    for (int i = 0; i < 1000; i++) {
+        send_to(alice, &server->local, "up");
+        send_to(bob, &server->local, "and up");
+        struct bl_datagram got[2];
+        ck_assert_uint_eq(bl_net_receive(server, got, 2), 2);
+        used = i == 10 ? sim->memory.used : used;
+    }
+    ck_assert_uint_eq(sim->memory.used, used);
+}
+END_TEST
+
 static void receive_too_many(void) {
     static struct bl_datagram batch[BL_NET_BATCH_MAX + 1];
     bl_net_receive(server, batch, COUNT_OF(batch));
@@ -477,6 +490,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, an_onlooker_sees_what_is_sent_whatever_becomes_of_it);
     tcase_add_test(tests, every_datagram_is_accounted_for);
     tcase_add_test(tests, without_memory_a_socket_is_refused_and_a_datagram_lost);
+    tcase_add_test(tests, a_steady_run_keeps_to_the_memory_it_has);
     tcase_add_test(tests, a_batch_over_the_limit_is_our_own_mistake);
     tcase_add_test(tests, a_network_may_be_destroyed_before_its_sockets);
 }

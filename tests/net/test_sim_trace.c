@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "lib/net/net.h"
 #include "lib/net/sim.h"
+#include "lib/net/sim_trace.h"
 #include "tests/net/net_support.h"
 #include "tests/support/test.h"
 #include <belay/sim.h>
@@ -109,6 +110,66 @@ START_TEST(the_trace_tells_one_byte_one_swap_and_one_millisecond) {
 }
 END_TEST
 
+/* One datagram, and what differs from the first row: each must show in the trace. */
+static const struct one {
+    const char *name;
+    uint32_t ms;
+    const char *text;
+    const char *to;
+    bool from_bob;
+    float loss, corrupt;
+    uint32_t delay_ms;
+} ones[] = {
+    {"lost", 5, "hello", "10.0.0.1:7777", false, 1.0F, 0.0F, 10},
+    {"later", 6, "hello", "10.0.0.1:7777", false, 1.0F, 0.0F, 10},
+    {"another byte", 5, "hellp", "10.0.0.1:7777", false, 1.0F, 0.0F, 10},
+    {"shorter", 5, "hell", "10.0.0.1:7777", false, 1.0F, 0.0F, 10},
+    {"to another port", 5, "hello", "10.0.0.1:7778", false, 1.0F, 0.0F, 10},
+    {"to another host", 5, "hello", "10.0.0.9:7777", false, 1.0F, 0.0F, 10},
+    {"from another", 5, "hello", "10.0.0.1:7777", true, 1.0F, 0.0F, 10},
+    {"arriving", 5, "hello", "10.0.0.1:7777", false, 0.0F, 0.0F, 10},
+    {"arriving later", 5, "hello", "10.0.0.1:7777", false, 0.0F, 0.0F, 11},
+    {"corrupted", 5, "hello", "10.0.0.1:7777", false, 0.0F, 1.0F, 10},
+};
+
+static uint64_t trace_of_one(const struct one *one) {
+    open_network(7);
+    struct belay_link link = BELAY_LINK_INIT;
+    link.loss = one->loss;
+    link.corrupt = one->corrupt;
+    link.delay_ms = one->delay_ms;
+    belay_sim_link(sim, NULL, &link);
+    belay_sim_advance(sim, one->ms);
+    struct bl_address to = address_of(one->to);
+    send_to(one->from_bob ? bob : alice, &to, one->text);
+    uint64_t trace = belay_sim_trace(sim);
+    close_network();
+    return trace;
+}
+
+START_TEST(every_part_of_a_datagram_and_of_its_fate_is_in_the_trace) {
+    for (size_t i = 0; i < COUNT_OF(ones); i++) {
+        ck_assert_uint_eq(trace_of_one(&ones[i]), trace_of_one(&ones[i]));
+        for (size_t j = 0; j < i; j++) {
+            ck_assert_msg(trace_of_one(&ones[i]) != trace_of_one(&ones[j]), "%s and %s are alike",
+                          ones[i].name, ones[j].name);
+        }
+    }
+}
+END_TEST
+
+START_TEST(a_zero_at_the_end_is_in_the_trace) {
+    static const uint8_t zeroes[17] = {0};
+    uint64_t traces[sizeof(zeroes) + 1] = {0};
+    for (size_t size = 0; size <= sizeof(zeroes); size++) {
+        bl_trace_bytes(&traces[size], zeroes, size);
+        for (size_t shorter = 0; shorter < size; shorter++) {
+            ck_assert_uint_ne(traces[size], traces[shorter]);
+        }
+    }
+}
+END_TEST
+
 START_TEST(a_secret_more_changes_nobodys_luck) {
     ck_assert_uint_eq(trace_of(7, TWIST_SECRETS), trace_of(7, TWIST_NONE));
 }
@@ -175,6 +236,8 @@ static void add_tests(TCase *tests) {
     }
     tcase_add_test(tests, equal_seeds_give_equal_traces_and_other_seeds_others);
     tcase_add_test(tests, the_trace_tells_one_byte_one_swap_and_one_millisecond);
+    tcase_add_test(tests, every_part_of_a_datagram_and_of_its_fate_is_in_the_trace);
+    tcase_add_test(tests, a_zero_at_the_end_is_in_the_trace);
     tcase_add_test(tests, a_secret_more_changes_nobodys_luck);
     tcase_add_test(tests, secrets_come_from_the_seed_and_differ_between_sockets);
     tcase_add_test(tests, two_processes_have_equal_traces);

@@ -7,7 +7,8 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/** The end of a test file: `add_tests(TCase *)` adds its tests. A test may take a minute under valgrind. */
+/** The end of a test file: `add_tests(TCase *)` adds its tests. A test may take a minute under
+ * valgrind. */
 #define TEST_MAIN(name, add_tests)                                                                 \
     int main(void) {                                                                               \
         Suite *suite = suite_create(name);                                                         \

@@ -1,0 +1,38 @@
+#include "examples/demo/books.h"
+
+#include "examples/demo/message.h"
+
+static void count(struct tally *tally, bool seen[NUMBERS_MAX], uint32_t number) {
+    if (seen[number]) {
+        tally->twice++;
+        return;
+    }
+    seen[number] = true;
+    tally->distinct++;
+    if (number < tally->newest) {
+        tally->disordered++;
+    } else {
+        tally->newest = number;
+    }
+}
+
+int books_take(struct books *books, bool reliable, const void *data, size_t size,
+               uint32_t *number) {
+    struct account *account = &books->account;
+    struct message message;
+    if (!message_read(&message, data, size) || message.number >= NUMBERS_MAX ||
+        message.echo >= NUMBERS_MAX) {
+        account->damaged++;
+        return -1;
+    }
+    if (!reliable) {
+        count(&account->loose_got, books->loose_seen, message.number);
+    } else {
+        count(&account->got, books->got_seen, message.number);
+        if (message.echo != 0) {
+            count(&account->echoed, books->echoed_seen, message.echo);
+        }
+    }
+    *number = message.number;
+    return (int)message.kind;
+}

@@ -1,0 +1,58 @@
+#define _POSIX_C_SOURCE 200809L
+#include "examples/demo/report.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+_Static_assert(sizeof(struct report) <= _POSIX_PIPE_BUF, "a report is written in one piece");
+
+static bool write_whole(int pipe, const void *data, size_t size) {
+    ssize_t written;
+    do {
+        written = write(pipe, data, size);
+    } while (written < 0 && errno == EINTR);
+    return written == (ssize_t)size;
+}
+
+/** Pipes carry whole records, as they are read in the size in which they were written. */
+static ssize_t read_whole(int pipe, void *data, size_t size) {
+    ssize_t count;
+    do {
+        count = read(pipe, data, size);
+    } while (count < 0 && errno == EINTR);
+    return count;
+}
+
+void report_send(int pipe, const struct report *report) {
+    if (!write_whole(pipe, report, sizeof *report)) {
+        _Exit(1);
+    }
+}
+
+bool report_receive(int pipe, struct report *report, bool *ended) {
+    ssize_t count = read_whole(pipe, report, sizeof *report);
+    *ended = count == 0;
+    return count == (ssize_t)sizeof *report;
+}
+
+void report_set_text(struct report *report, const char *text) {
+    snprintf(report->text, sizeof report->text, "%s", text);
+}
+
+bool order_send(int pipe, const struct order *order) {
+    return write_whole(pipe, order, sizeof *order);
+}
+
+bool order_receive(int pipe, struct order *order) {
+    return read_whole(pipe, order, sizeof *order) == (ssize_t)sizeof *order;
+}
+
+uint64_t now_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}

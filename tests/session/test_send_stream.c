@@ -1,0 +1,447 @@
+/*
+ * The sending half of a reliable channel, with ENet's part played by hand: to hand a packet over is
+ * to hold it a second time, to acknowledge it is to let it go.
+ */
+#include "lib/session/send_stream.h"
+#include "lib/wire/frame.h"
+#include "tests/support/test.h"
+#include <enet/enet.h>
+#include <string.h>
+
+#define CHANNEL  5
+#define HELD_MAX 2048
+
+static struct bl_memory memory;
+static struct bl_send_stream stream;
+static uint8_t data[BELAY_MESSAGE_MAX + 1];
+
+/* What ENet was handed, oldest first; NULL once it is acknowledged. */
+static struct bl_packet *held[HELD_MAX];
+static size_t held_count;
+
+static void start(void) {
+    bl_memory_init(&memory, NULL, 0);
+    bl_send_stream_init(&stream, &memory, CHANNEL);
+    held_count = 0;
+    for (size_t i = 0; i < sizeof data; i++) {
+        data[i] = (uint8_t)(i * 31 + i / 251);
+    }
+}
+
+static void acknowledge(size_t index) {
+    bl_packet_release(held[index]);
+    held[index] = NULL;
+}
+
+static void acknowledge_all(void) {
+    for (size_t i = 0; i < held_count; i++) {
+        acknowledge(i);
+    }
+}
+
+static void finish(void) {
+    bl_send_stream_finish(&stream);
+    acknowledge_all();
+    ck_assert_uint_eq(memory.used, 0);
+}
+
+static void push(size_t size) {
+    ck_assert_int_eq(bl_send_stream_push(&stream, data, size, BL_TIME_NEVER), BELAY_OK);
+}
+
+/** Hands one packet to ENet; NULL when the stream gives none. */
+static struct bl_packet *hand(void) {
+    struct bl_packet *packet = bl_send_stream_next_packet(&stream);
+    if (packet != NULL) {
+        ck_assert_uint_lt(held_count, HELD_MAX);
+        ((ENetPacket *)packet)->referenceCount++;
+        held[held_count++] = packet;
+        bl_send_stream_handed(&stream);
+    }
+    return packet;
+}
+
+static size_t hand_all(void) {
+    size_t count = 0;
+    while (hand() != NULL) {
+        count++;
+    }
+    return count;
+}
+
+static struct bl_piece piece_of(struct bl_packet *packet) {
+    struct bl_piece piece;
+    ck_assert_int_eq(bl_frame_judge(bl_packet_data(packet), bl_packet_size(packet), BL_ROLE_SERVER,
+                                    BELAY_LOGGED_IN),
+                     BL_FRAME_OK);
+    ck_assert(bl_piece_read(&piece, bl_packet_data(packet), bl_packet_size(packet)));
+    ck_assert_uint_eq(piece.channel, CHANNEL);
+    return piece;
+}
+
+static bool release(uint32_t sequence, uint32_t messages) {
+    struct bl_released released;
+    bool possible = bl_send_stream_release(&stream, sequence, &released);
+    ck_assert_uint_eq(released.messages, messages);
+    return possible;
+}
+
+START_TEST(a_small_message_is_one_packet_with_its_sequence) {
+    push(5);
+    push(0);
+    ck_assert_uint_eq(bl_send_stream_newest(&stream), 2);
+    struct bl_piece piece = piece_of(hand());
+    ck_assert_uint_eq(piece.type, BL_FRAME_MESSAGE);
+    ck_assert_uint_eq(piece.sequence, 1);
+    ck_assert_uint_eq(piece.size, 5);
+    ck_assert_mem_eq(piece.data, data, 5);
+    piece = piece_of(hand());
+    ck_assert_uint_eq(piece.sequence, 2);
+    ck_assert_uint_eq(piece.size, 0);
+    ck_assert_ptr_null(hand());
+}
+END_TEST
+
+START_TEST(a_message_is_cut_when_it_is_one_byte_too_large_for_a_packet) {
+    push(BL_MESSAGE_DATA_MAX);
+    push(BL_MESSAGE_DATA_MAX + 1);
+    ck_assert_uint_eq(piece_of(hand()).type, BL_FRAME_MESSAGE);
+    struct bl_piece first = piece_of(hand()), last = piece_of(hand());
+    ck_assert_ptr_null(hand());
+    ck_assert_uint_eq(first.type, BL_FRAME_SEGMENT);
+    ck_assert_uint_eq(first.size, BL_SEGMENT_DATA_MAX);
+    ck_assert_uint_eq(last.size, BL_MESSAGE_DATA_MAX + 1 - BL_SEGMENT_DATA_MAX);
+    ck_assert_uint_eq(last.offset, BL_SEGMENT_DATA_MAX);
+    ck_assert_uint_eq(last.sequence, 2);
+}
+END_TEST
+
+START_TEST(a_message_of_a_mebibyte_is_segments_that_make_it_up) {
+    static uint8_t whole[BELAY_MESSAGE_MAX];
+    uint32_t filled = 0, packet_count = 0;
+    push(BELAY_MESSAGE_MAX);
+    while (filled < BELAY_MESSAGE_MAX) {
+        struct bl_packet *packet = hand();
+        if (packet == NULL) { /* the span is full */
+            acknowledge_all();
+            bl_send_stream_reap(&stream);
+            continue;
+        }
+        struct bl_piece piece = piece_of(packet);
+        ck_assert_uint_eq(piece.type, BL_FRAME_SEGMENT);
+        ck_assert_uint_eq(piece.sequence, 1);
+        ck_assert_uint_eq(piece.offset, filled);
+        ck_assert_uint_eq(piece.total, BELAY_MESSAGE_MAX);
+        memcpy(whole + filled, piece.data, piece.size);
+        filled += (uint32_t)piece.size;
+        packet_count++;
+    }
+    ck_assert_uint_eq(packet_count, (BELAY_MESSAGE_MAX + 1133) / 1134);
+    ck_assert_int_eq(memcmp(whole, data, sizeof whole), 0);
+    ck_assert_ptr_null(hand());
+    acknowledge_all();
+    bl_send_stream_reap(&stream);
+    ck_assert(bl_send_stream_is_drained(&stream));
+    ck_assert(release(1, 1));
+}
+END_TEST
+
+START_TEST(no_more_than_the_span_is_in_flight) {
+    for (uint32_t i = 0; i < 2 * BL_SPAN_MAX; i++) {
+        push(1);
+    }
+    ck_assert_uint_eq(hand_all(), BL_SPAN_MAX);
+    ck_assert_ptr_nonnull(bl_send_stream_next(&stream));
+    /* A gap at the old end holds the span, whatever else was acknowledged. */
+    for (size_t i = 1; i < held_count; i++) {
+        acknowledge(i);
+    }
+    ck_assert_uint_eq(bl_send_stream_reap(&stream), (BL_SPAN_MAX - 1) * 7);
+    ck_assert_ptr_null(hand());
+    acknowledge(0);
+    ck_assert_uint_eq(bl_send_stream_reap(&stream), 7);
+    ck_assert_uint_eq(hand_all(), BL_SPAN_MAX);
+}
+END_TEST
+
+START_TEST(the_span_moves_on_by_what_its_old_end_has_lost) {
+    for (uint32_t i = 0; i < 2 * BL_SPAN_MAX; i++) {
+        push(1);
+    }
+    hand_all();
+    for (size_t i = 0; i < 10; i++) {
+        acknowledge(i);
+    }
+    acknowledge(11);
+    bl_send_stream_reap(&stream);
+    ck_assert_uint_eq(hand_all(), 10); /* packet 10 is still out */
+    acknowledge(10);
+    bl_send_stream_reap(&stream);
+    ck_assert_uint_eq(hand_all(), 2);
+}
+END_TEST
+
+START_TEST(each_packet_is_acknowledged_once) {
+    push(100);
+    push(200);
+    hand_all();
+    ck_assert_uint_eq(stream.flight_bytes, 300 + 2 * BL_MESSAGE_HEADER);
+    ck_assert_uint_eq(bl_send_stream_reap(&stream), 0);
+    acknowledge(1);
+    ck_assert_uint_eq(bl_send_stream_reap(&stream), 200 + BL_MESSAGE_HEADER);
+    ck_assert_uint_eq(bl_send_stream_reap(&stream), 0);
+    acknowledge(0);
+    ck_assert_uint_eq(bl_send_stream_reap(&stream), 100 + BL_MESSAGE_HEADER);
+    ck_assert_uint_eq(stream.flight_bytes, 0);
+    ck_assert(bl_send_stream_is_drained(&stream));
+}
+END_TEST
+
+/* D5 */
+START_TEST(a_message_is_kept_until_it_is_handled) {
+    push(10);
+    hand_all();
+    acknowledge_all();
+    bl_send_stream_reap(&stream);
+    ck_assert_uint_eq(stream.messages.count, 1);
+    ck_assert_uint_eq(bl_send_stream_handled(&stream), 0);
+    ck_assert(release(1, 1));
+    ck_assert_uint_eq(stream.messages.count, 0);
+    ck_assert_uint_eq(bl_send_stream_handled(&stream), 1);
+    ck_assert_uint_eq(bl_send_stream_newest(&stream), 1);
+}
+END_TEST
+
+START_TEST(a_message_may_be_handled_before_its_acknowledgement_is_seen) {
+    struct bl_released released;
+    push(10);
+    push(20);
+    push(30);
+    hand_all();
+    ck_assert(bl_send_stream_release(&stream, 2, &released));
+    ck_assert_uint_eq(released.messages, 2);
+    ck_assert_uint_eq(released.bytes, 30);
+    ck_assert_uint_eq(released.acknowledged, 30 + 2 * BL_MESSAGE_HEADER);
+    acknowledge_all(); /* too late for the first two, whose packets ENet alone held */
+    ck_assert_uint_eq(bl_send_stream_reap(&stream), 30 + BL_MESSAGE_HEADER);
+    ck_assert_uint_eq(stream.flight_bytes, 0);
+}
+END_TEST
+
+START_TEST(a_message_may_be_handled_after_its_acknowledgement_is_seen) {
+    struct bl_released released;
+    push(10);
+    push(20);
+    hand_all();
+    acknowledge(0);
+    bl_send_stream_reap(&stream);
+    ck_assert(bl_send_stream_release(&stream, 1, &released));
+    ck_assert_uint_eq(released.acknowledged, 0);
+    ck_assert_uint_eq(stream.flight_bytes, 20 + BL_MESSAGE_HEADER);
+    ck_assert(bl_send_stream_release(&stream, 2, &released));
+    ck_assert_uint_eq(released.acknowledged, 20 + BL_MESSAGE_HEADER);
+    ck_assert_uint_eq(stream.flight_bytes, 0);
+}
+END_TEST
+
+START_TEST(a_large_message_that_is_handled_leaves_the_flight_whole) {
+    struct bl_released released;
+    push(3 * BL_SEGMENT_DATA_MAX);
+    push(1);
+    hand_all();
+    acknowledge(1); /* the middle segment */
+    bl_send_stream_reap(&stream);
+    ck_assert(bl_send_stream_release(&stream, 1, &released));
+    ck_assert_uint_eq(released.bytes, 3 * BL_SEGMENT_DATA_MAX);
+    ck_assert_uint_eq(released.acknowledged, 2 * BL_FRAME_SIZE_MAX);
+    ck_assert_uint_eq(stream.flight_bytes, 1 + BL_MESSAGE_HEADER);
+}
+END_TEST
+
+START_TEST(an_older_report_changes_nothing) {
+    push(1);
+    push(1);
+    hand_all();
+    ck_assert(release(2, 2));
+    ck_assert(release(2, 0));
+    ck_assert(release(1, 0));
+    ck_assert(release(0, 0));
+    ck_assert(release(2 - UINT32_C(0x7fffffff), 0));
+}
+END_TEST
+
+/* W-A16 */
+START_TEST(what_was_never_handed_over_cannot_have_been_handled) {
+    push(1);
+    ck_assert(!release(1, 0)); /* in the buffer, and not with ENet */
+    hand_all();
+    ck_assert(!release(2, 0));
+    ck_assert(!release(UINT32_C(0x7fffffff), 0));
+    push(3 * BL_SEGMENT_DATA_MAX);
+    hand();
+    hand();
+    ck_assert(!release(2, 0)); /* its last segment has not left */
+    ck_assert_uint_eq(stream.messages.count, 2);
+    hand();
+    ck_assert(release(2, 2));
+}
+END_TEST
+
+START_TEST(a_new_link_is_handed_everything_that_was_not_handled) {
+    for (uint32_t i = 0; i < 6; i++) {
+        push(10 + i);
+    }
+    push(3 * BL_SEGMENT_DATA_MAX);
+    for (uint32_t i = 0; i < 8; i++) { /* the large one is begun and not ended */
+        hand();
+    }
+    acknowledge(2);
+    acknowledge(3); /* received, and not handled: the other side will know them again */
+    ck_assert(release(2, 2));
+    bl_send_stream_unbind(&stream);
+    acknowledge_all(); /* ENet's peer is reset */
+    ck_assert_uint_eq(stream.flight_bytes, 0);
+    ck_assert_uint_eq(bl_send_stream_reap(&stream), 0);
+    held_count = 0;
+    for (uint32_t sequence = 3; sequence <= 6; sequence++) {
+        struct bl_piece piece = piece_of(hand());
+        ck_assert_uint_eq(piece.sequence, sequence);
+        ck_assert_uint_eq(piece.size, 10 + sequence - 1);
+    }
+    for (uint32_t i = 0; i < 3; i++) {
+        ck_assert_uint_eq(piece_of(hand()).offset, i * BL_SEGMENT_DATA_MAX);
+    }
+    ck_assert_ptr_null(hand());
+    ck_assert(release(7, 5));
+    ck_assert(bl_send_stream_is_drained(&stream));
+}
+END_TEST
+
+START_TEST(a_report_from_a_link_that_is_gone_cannot_run_ahead) {
+    push(1);
+    hand_all();
+    bl_send_stream_unbind(&stream);
+    ck_assert(!release(1, 0));
+    hand_all();
+    ck_assert(release(1, 1));
+}
+END_TEST
+
+START_TEST(an_expired_message_becomes_a_skip_of_its_sequence) {
+    uint8_t *whole;
+    push(7);
+    push(3 * BL_SEGMENT_DATA_MAX + 1);
+    hand();
+    ck_assert(bl_send_stream_skip(&stream, &whole));
+    ck_assert_mem_eq(whole, data, 3 * BL_SEGMENT_DATA_MAX + 1);
+    bl_free(&memory, whole, 3 * BL_SEGMENT_DATA_MAX + 1);
+    struct bl_packet *packet = hand();
+    ck_assert_uint_eq(bl_packet_size(packet), BL_MESSAGE_HEADER);
+    ck_assert_uint_eq(bl_packet_data(packet)[0], BL_FRAME_SKIP);
+    ck_assert_uint_eq(piece_of(packet).sequence, 2);
+    ck_assert_ptr_null(hand());
+    ck_assert(release(2, 2));
+}
+END_TEST
+
+START_TEST(an_expired_message_of_nothing_can_be_skipped_too) {
+    uint8_t *whole;
+    push(0);
+    ck_assert(bl_send_stream_skip(&stream, &whole));
+    bl_free(&memory, whole, 1);
+    ck_assert_uint_eq(piece_of(hand()).type, BL_FRAME_SKIP);
+}
+END_TEST
+
+START_TEST(a_skip_without_memory_changes_nothing) {
+    uint8_t *whole;
+    push(100);
+    memory.used_max = 1;
+    ck_assert(!bl_send_stream_skip(&stream, &whole));
+    memory.used_max = 0;
+    struct bl_piece piece = piece_of(hand());
+    ck_assert_uint_eq(piece.type, BL_FRAME_MESSAGE);
+    ck_assert_mem_eq(piece.data, data, 100);
+}
+END_TEST
+
+/* W-A3 */
+START_TEST(a_push_without_memory_uses_no_sequence) {
+    push(1);
+    memory.used_max = memory.used;
+    ck_assert_int_eq(bl_send_stream_push(&stream, data, BL_MESSAGE_DATA_MAX + 1, BL_TIME_NEVER),
+                     BELAY_E_NO_MEMORY);
+    for (int i = 0; i < 7; i++) { /* until the ring has to grow */
+        push(1);
+    }
+    ck_assert_int_eq(bl_send_stream_push(&stream, data, 1, BL_TIME_NEVER), BELAY_E_NO_MEMORY);
+    memory.used_max = 0;
+    push(1);
+    ck_assert_uint_eq(bl_send_stream_newest(&stream), 9);
+    ck_assert_uint_eq(hand_all(), 9);
+    ck_assert_uint_eq(piece_of(held[8]).sequence, 9);
+}
+END_TEST
+
+START_TEST(sequences_go_on_past_the_end_of_32_bits) {
+    stream.first_sequence = UINT32_MAX - 2; /* as after four thousand million messages */
+    for (uint32_t i = 0; i < 6; i++) {
+        push(i);
+    }
+    ck_assert_uint_eq(bl_send_stream_newest(&stream), 2);
+    hand_all();
+    for (uint32_t i = 0; i < 6; i++) {
+        struct bl_piece piece = piece_of(held[i]);
+        ck_assert_uint_eq(piece.sequence, UINT32_MAX - 2 + i);
+        ck_assert_uint_eq(piece.size, i);
+    }
+    ck_assert(!release(3, 0));
+    ck_assert(release(UINT32_MAX, 3));
+    ck_assert(release(UINT32_MAX - 2, 0));
+    ck_assert(release(0, 1));
+    ck_assert(release(UINT32_MAX, 0));
+    ck_assert(release(2, 2));
+    ck_assert_uint_eq(bl_send_stream_handled(&stream), 2);
+}
+END_TEST
+
+START_TEST(packets_in_flight_are_counted_past_the_end_of_32_bits) {
+    stream.flight_first = UINT32_MAX - 1;
+    push(3 * BL_SEGMENT_DATA_MAX);
+    push(1);
+    hand_all();
+    acknowledge(0);
+    acknowledge(1);
+    bl_send_stream_reap(&stream);
+    struct bl_released released;
+    ck_assert(bl_send_stream_release(&stream, 1, &released));
+    ck_assert_uint_eq(released.acknowledged, BL_FRAME_SIZE_MAX);
+    ck_assert_uint_eq(stream.flight_bytes, 1 + BL_MESSAGE_HEADER);
+}
+END_TEST
+
+static void add_tests(TCase *tests) {
+    tcase_add_checked_fixture(tests, start, finish);
+    tcase_add_test(tests, a_small_message_is_one_packet_with_its_sequence);
+    tcase_add_test(tests, a_message_is_cut_when_it_is_one_byte_too_large_for_a_packet);
+    tcase_add_test(tests, a_message_of_a_mebibyte_is_segments_that_make_it_up);
+    tcase_add_test(tests, no_more_than_the_span_is_in_flight);
+    tcase_add_test(tests, the_span_moves_on_by_what_its_old_end_has_lost);
+    tcase_add_test(tests, each_packet_is_acknowledged_once);
+    tcase_add_test(tests, a_message_is_kept_until_it_is_handled);
+    tcase_add_test(tests, a_message_may_be_handled_before_its_acknowledgement_is_seen);
+    tcase_add_test(tests, a_message_may_be_handled_after_its_acknowledgement_is_seen);
+    tcase_add_test(tests, a_large_message_that_is_handled_leaves_the_flight_whole);
+    tcase_add_test(tests, an_older_report_changes_nothing);
+    tcase_add_test(tests, what_was_never_handed_over_cannot_have_been_handled);
+    tcase_add_test(tests, a_new_link_is_handed_everything_that_was_not_handled);
+    tcase_add_test(tests, a_report_from_a_link_that_is_gone_cannot_run_ahead);
+    tcase_add_test(tests, an_expired_message_becomes_a_skip_of_its_sequence);
+    tcase_add_test(tests, an_expired_message_of_nothing_can_be_skipped_too);
+    tcase_add_test(tests, a_skip_without_memory_changes_nothing);
+    tcase_add_test(tests, a_push_without_memory_uses_no_sequence);
+    tcase_add_test(tests, sequences_go_on_past_the_end_of_32_bits);
+    tcase_add_test(tests, packets_in_flight_are_counted_past_the_end_of_32_bits);
+}
+
+TEST_MAIN("session/send_stream", add_tests)

@@ -1,0 +1,166 @@
+/*
+ * What a stranger sends is any bytes: readers neither crash on them nor look beyond them, and what
+ * they accept is what a writer would have written.
+ */
+#include "common/random.h"
+#include "lib/wire/frame.h"
+#include "tests/support/test.h"
+#include <string.h>
+
+#define INPUT_COUNT 1000000
+#define SEED        UINT64_C(0x77697265)
+#define SIZE_MAX_IN 1200
+
+static const uint8_t types[] = {
+    BL_FRAME_HELLO, BL_FRAME_WELCOME, BL_FRAME_REFUSE,  BL_FRAME_CLOSE,    BL_FRAME_ERROR,
+    BL_FRAME_PING,  BL_FRAME_PONG,    BL_FRAME_HANDLED, BL_FRAME_PAUSE,    BL_FRAME_DRAIN,
+    BL_FRAME_SKIP,  BL_FRAME_MESSAGE, BL_FRAME_SEGMENT, BL_FRAME_DATAGRAM, BL_FRAME_FRAGMENT,
+};
+
+/** Reads a frame; true when a writer makes the same bytes of what was read. */
+static bool comes_back(const uint8_t *data, size_t size, bool *read) {
+    uint8_t again[SIZE_MAX_IN];
+    union {
+        struct bl_hello hello;
+        struct bl_welcome welcome;
+        struct bl_reason_frame reason;
+        struct bl_error_frame error;
+        struct bl_pong pong;
+        struct bl_handled handled;
+        struct bl_drain_frame drain;
+        struct bl_piece piece;
+        uint32_t number;
+    } out;
+    size_t written = 0;
+#define TRY(reader, writer) (*read = (reader)) ? (writer) : 0
+    switch (data[0]) {
+    case BL_FRAME_HELLO:
+        written = TRY(bl_hello_read(&out.hello, data, size),
+                      bl_hello_write(again, sizeof again, &out.hello));
+        break;
+    case BL_FRAME_WELCOME:
+        written = TRY(bl_welcome_read(&out.welcome, data, size),
+                      bl_welcome_write(again, sizeof again, &out.welcome));
+        break;
+    case BL_FRAME_REFUSE:
+    case BL_FRAME_CLOSE:
+        written = TRY(bl_reason_read(&out.reason, data, size),
+                      bl_reason_write(again, sizeof again, data[0], &out.reason));
+        break;
+    case BL_FRAME_ERROR:
+        written = TRY(bl_error_read(&out.error, data, size),
+                      bl_error_write(again, sizeof again, &out.error));
+        break;
+    case BL_FRAME_PING:
+        written = TRY(bl_ping_read(&out.number, data, size),
+                      bl_ping_write(again, sizeof again, out.number));
+        break;
+    case BL_FRAME_PONG:
+        written =
+            TRY(bl_pong_read(&out.pong, data, size), bl_pong_write(again, sizeof again, &out.pong));
+        break;
+    case BL_FRAME_HANDLED:
+        written = TRY(bl_handled_read(&out.handled, data, size),
+                      bl_handled_write(again, sizeof again, &out.handled));
+        break;
+    case BL_FRAME_PAUSE:
+        written = TRY(bl_pause_read(&out.number, data, size),
+                      bl_pause_write(again, sizeof again, out.number));
+        break;
+    case BL_FRAME_DRAIN:
+        written = TRY(bl_drain_read(&out.drain, data, size),
+                      bl_drain_write(again, sizeof again, &out.drain));
+        break;
+    default:
+        written = TRY(bl_piece_read(&out.piece, data, size),
+                      bl_piece_write(again, sizeof again, &out.piece));
+        if (*read) { /* the header comes back, and the data are the rest */
+            return written + out.piece.size == size && memcmp(again, data, written) == 0 &&
+                   memcmp(out.piece.data, data + written, out.piece.size) == 0;
+        }
+    }
+#undef TRY
+    return !*read || (written == size && memcmp(again, data, size) == 0);
+}
+
+/** Often small, now and then of any size. */
+static size_t draw_size(struct bl_random *random) {
+    uint64_t max = bl_random_chance(random, 0.1) ? SIZE_MAX_IN : 48;
+    return 1 + bl_random_below(random, max);
+}
+
+/** Random bytes with many zeros and small numbers, which pass for counts and lengths. */
+static void draw_bytes(struct bl_random *random, uint8_t *out, size_t size) {
+    bl_random_bytes(random, out, size);
+    if (bl_random_chance(random, 0.7)) {
+        for (size_t i = 0; i < size; i++) {
+            out[i] = out[i] < 128 ? out[i] % 3 : out[i] < 160 ? (uint8_t)(size - i - 1) : out[i];
+        }
+    }
+}
+
+START_TEST(random_frames_are_refused_or_understood) {
+    struct bl_random random;
+    uint32_t passed_count = 0, read_counts[256] = {0};
+    bl_random_init_seeded(&random, SEED);
+    for (uint32_t i = 0; i < INPUT_COUNT; i++) {
+        size_t size = draw_size(&random);
+        uint8_t *data = malloc(size); /* of exactly this size: the sanitizer guards its end */
+        draw_bytes(&random, data, size);
+        if (bl_random_chance(&random, 0.9)) {
+            data[0] = types[bl_random_below(&random, sizeof types)];
+        }
+        enum bl_role role = (enum bl_role)bl_random_below(&random, 2);
+        enum belay_state state = (enum belay_state)bl_random_below(&random, BELAY_STATE_COUNT);
+        if (bl_frame_judge(data, size, role, state) == BL_FRAME_OK) {
+            bool read = false;
+            passed_count++;
+            ck_assert_msg(comes_back(data, size, &read), "seed %llx, input %u, type %u, %zu bytes",
+                          (unsigned long long)SEED, i, data[0], size);
+            read_counts[data[0]] += read;
+        }
+        free(data);
+    }
+    ck_assert_uint_gt(passed_count, INPUT_COUNT / 50);
+    for (size_t i = 0; i < sizeof types; i++) { /* a test that never gets in proves nothing */
+        ck_assert_msg(read_counts[types[i]] > 0, "no %s was read", bl_frame_name(types[i]));
+    }
+}
+END_TEST
+
+START_TEST(random_datagrams_are_refused_or_understood) {
+    struct bl_random random;
+    uint32_t read_counts[4] = {0};
+    bl_random_init_seeded(&random, SEED + 1);
+    for (uint32_t i = 0; i < INPUT_COUNT; i++) {
+        size_t size = bl_random_chance(&random, 0.02) ? BL_OPEN_SIZE : draw_size(&random);
+        uint8_t *data = malloc(size);
+        uint8_t again[BL_OPEN_SIZE];
+        struct bl_open open;
+        struct bl_accept accept;
+        struct bl_deny deny;
+        struct bl_data_header header;
+        draw_bytes(&random, data, size);
+        read_counts[0] += bl_open_read(&open, data, size);
+        read_counts[1] += bl_accept_read(&accept, data, size);
+        if (bl_deny_read(&deny, data, size)) {
+            read_counts[2]++;
+            ck_assert_uint_eq(bl_deny_write(again, &deny), size);
+            ck_assert_mem_eq(again + 2, data + 2, size - 2);
+        }
+        read_counts[3] += bl_data_header_read(&header, data, size);
+        (void)bl_datagram_kind(data, size);
+        free(data);
+    }
+    for (size_t i = 0; i < COUNT_OF(read_counts); i++) {
+        ck_assert_msg(read_counts[i] > 0, "seed %llx: reader %zu", (unsigned long long)SEED, i);
+    }
+}
+END_TEST
+
+static void add_tests(TCase *tests) {
+    tcase_add_test(tests, random_frames_are_refused_or_understood);
+    tcase_add_test(tests, random_datagrams_are_refused_or_understood);
+}
+
+TEST_MAIN("wire/random_bytes", add_tests)
