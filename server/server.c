@@ -26,18 +26,17 @@ struct belay_server {
 static const struct belay_reason stopping = {.code = BELAY_REASON_SERVER_STOPPED,
                                              .come_back = true};
 
+static const struct belay_reason draining = {
+    .code = BELAY_REASON_DRAINING,
+    .come_back = true,
+    .retry_ms = 5000,
+};
+
 static const struct belay_reason *admit(void *user) {
-    static const struct belay_reason draining = {
-        .code = BELAY_REASON_DRAINING,
-        .come_back = true,
-        .retry_ms = 5000,
-        .text = "the server takes no new sessions",
-    };
     static const struct belay_reason full = {
         .code = BELAY_REASON_FULL,
         .come_back = true,
         .retry_ms = 5000,
-        .text = "the server is full",
     };
     const struct belay_server *server = user;
     if (server->draining) {
@@ -55,7 +54,11 @@ static void bound(void *user, struct bl_peer *peer, const uint8_t nonce[BL_NONCE
         bl_endpoint_release(server->loop.endpoint, peer, 0, BL_TOMBSTONE);
         return;
     }
-    bl_session_bind(bl_coordinator_get(&server->coordinator, handle), peer);
+    struct bl_session *session = bl_coordinator_get(&server->coordinator, handle);
+    bl_session_bind(session, peer);
+    if (server->draining) { /* its handshake was half done when that began */
+        bl_session_close(session, &draining, 0);
+    }
 }
 
 static void close_all(struct belay_server *server, bl_duration drain) {

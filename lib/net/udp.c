@@ -181,8 +181,8 @@ static void udp_close(struct bl_net *net) {
     close(udp->poller);
     close(udp->wake);
     if (net->keep_socket) {
-        set_option(udp->socket, SOL_UDP, UDP_GRO,
-                   0); /* its owner may not expect joined datagrams */
+        /* Its owner may not expect joined datagrams. */
+        set_option(udp->socket, SOL_UDP, UDP_GRO, 0);
     } else {
         close(udp->socket);
     }

@@ -253,6 +253,7 @@ bool bl_peer_send(struct bl_peer *peer, uint8_t channel, struct bl_packet *packe
     if (enet_peer_send(peer->enet, channel, (ENetPacket *)packet) != 0) {
         return false;
     }
+    peer->loose_count += (((ENetPacket *)packet)->flags & ENET_PACKET_FLAG_UNSEQUENCED) != 0;
     mark_dirty(peer);
     return true;
 }
@@ -269,6 +270,7 @@ static void count_resent(struct bl_peer *peer) {
 void bl_host_flush(struct bl_host *host, bl_time now) {
     while (host->dirty_first != NULL) {
         struct bl_peer *peer = take_dirty(host);
+        peer->loose_count = 0;
         bl_tune_timers(peer, now);
         bl_host_serve(host, peer, now);
         count_resent(peer);

@@ -46,6 +46,7 @@ struct bl_peer {
     bl_time release_by;            /* once released: how long it may still repeat itself */
     bl_duration linger;            /* and how long its binding is a tombstone then */
     bool dirty;                    /* has something to send */
+    uint32_t loose_count;          /* unsequenced packets queued since the last flush */
 };
 
 struct bl_host_ops {

@@ -27,5 +27,6 @@ bl_duration bl_rtt_timeout(const struct bl_rtt *rtt) {
     }
     bl_duration margin = 2 * rtt->variation;
     bl_duration timeout = rtt->smoothed + (margin > BL_TIMEOUT_MARGIN ? margin : BL_TIMEOUT_MARGIN);
-    return timeout > BL_TIMEOUT_MIN ? timeout : BL_TIMEOUT_MIN;
+    timeout = timeout > BL_TIMEOUT_MIN ? timeout : BL_TIMEOUT_MIN;
+    return timeout < BL_TIMEOUT_MAX ? timeout : BL_TIMEOUT_MAX;
 }

@@ -14,13 +14,14 @@ struct bl_rtt {
 void bl_rtt_sample(struct bl_rtt *rtt, bl_duration sample);
 
 #define BL_TIMEOUT_MIN     (100 * BL_MILLISECOND)
+#define BL_TIMEOUT_MAX     (3 * BL_SECOND)
 #define BL_TIMEOUT_MARGIN  (25 * BL_MILLISECOND)
 #define BL_TIMEOUT_INITIAL (500 * BL_MILLISECOND)
 
 /**
  * How long to wait for an acknowledgement: max(srtt + max(2 rttvar, 25 ms), 100 ms), without
- * doubling; 500 ms before the first sample. The margin keeps a jittery link without loss from being
- * taken for a lossy one.
+ * doubling, and 3 s at most, since samples are the other side's claim; 500 ms before the first. The
+ * margin keeps a jittery link without loss from being taken for a lossy one.
  */
 bl_duration bl_rtt_timeout(const struct bl_rtt *rtt);
 

@@ -4,18 +4,20 @@
  */
 #include "lib/secure/gate.h"
 
+#include "common/reason_text.h"
 #include "common/text.h"
 #include <stdio.h>
 #include <string.h>
 
 static size_t deny(const struct bl_open *open, const struct belay_reason *reason, uint8_t *answer) {
+    const char *text = reason->text != NULL ? reason->text : bl_reason_text(reason->code);
     struct bl_deny deny = {
         .attempt = open->attempt,
         .code = reason->code,
         .come_back = reason->come_back,
         .retry_ms = reason->retry_ms,
-        .text = (const uint8_t *)reason->text,
-        .text_size = (uint8_t)bl_text_length(reason->text, BELAY_REASON_TEXT_MAX),
+        .text = (const uint8_t *)text,
+        .text_size = (uint8_t)bl_text_length(text, BELAY_REASON_TEXT_MAX),
     };
     memcpy(deny.nonce, open->nonce, sizeof deny.nonce);
     return bl_deny_write(answer, &deny);

@@ -58,7 +58,7 @@ struct bl_message *bl_message_create(struct bl_shared *shared);
 /** Gives back the node and what it owns. NULL is fine. */
 void bl_message_free(struct bl_shared *shared, struct bl_message *message);
 
-/** Queues an event; LINK and BACKPRESSURE replace one of their kind that still waits. */
+/** Queues an event; LINK, BACKPRESSURE and DRAIN replace one of their kind that still waits. */
 void bl_inbox_record(struct bl_inbox *inbox, const struct bl_record *record);
 /** The oldest event leaves the queue; false when there is none. */
 bool bl_inbox_take_record(struct bl_inbox *inbox, struct bl_record *out);

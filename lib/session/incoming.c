@@ -8,7 +8,6 @@
     (500 * BL_MILLISECOND) /* a report waits so long for a datagram that leaves anyway */
 
 static void deliver(struct bl_session *session, struct bl_message *message) {
-    session->shared->queued += message->size;
     bl_inbox_push(&session->inbox, message);
     if (message->kind == BL_MESSAGE_RECEIVED) {
         session->messages_in++;
@@ -50,6 +49,14 @@ static void fail_stream(struct bl_session *session, enum bl_receive_verdict verd
     }
 }
 
+/** What a piece adds to what waits: a large message counts whole from its first segment on. */
+static size_t cost_of(const struct bl_receive_stream *stream, const struct bl_piece *piece) {
+    if (piece->type != BL_FRAME_SEGMENT) {
+        return piece->size;
+    }
+    return stream->block == NULL && piece->total <= BELAY_MESSAGE_MAX ? piece->total : 0;
+}
+
 /** @return whether the message took the packet */
 static bool take_reliable(struct bl_session *session, const struct bl_piece *piece,
                           struct bl_packet *packet) {
@@ -58,8 +65,12 @@ static bool take_reliable(struct bl_session *session, const struct bl_piece *pie
     struct bl_message *message = bl_message_create(shared);
     enum bl_receive_verdict verdict = BL_RECEIVE_NO_MEMORY;
     uint8_t *block = NULL;
-    if (message != NULL && bl_has_room(shared, piece->size)) {
+    size_t cost = cost_of(stream, piece);
+    if (message != NULL && bl_has_room(shared, cost)) {
         verdict = bl_receive_stream_take(stream, shared->memory, &session->credit, piece, &block);
+    }
+    if (verdict == BL_RECEIVE_WHOLE || verdict == BL_RECEIVE_PART) {
+        shared->queued += cost;
     }
     if (verdict != BL_RECEIVE_WHOLE) {
         bl_message_free(shared, message);
@@ -114,6 +125,7 @@ static bool take_unreliable(struct bl_session *session, const struct bl_piece *p
     }
     inbox->unread_count++;
     inbox->unread_bytes += message->size;
+    shared->queued += message->size;
     deliver(session, message);
     return assembled.block == NULL;
 }

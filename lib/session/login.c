@@ -154,6 +154,7 @@ enum belay_result bl_session_accept(struct bl_session *session, const void *welc
     session->login_by = BL_TIME_NEVER;
     bl_session_step(session, BL_INPUT_WELCOME);
     bl_session_record(session, &(struct bl_record){.type = BELAY_EVENT_OPEN});
+    bl_session_say_drain(session);
     bl_liveness_start(&session->liveness, bl_attended(session->shared));
     bl_session_schedule(session);
     return BELAY_OK;

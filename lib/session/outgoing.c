@@ -135,7 +135,6 @@ static bool say_piece(struct bl_session *session, const struct bl_piece *piece) 
     }
     bool sent = bl_peer_send(session->peer, 0, packet);
     bl_packet_release(packet);
-    session->loose_count++;
     return sent;
 }
 
@@ -144,12 +143,9 @@ static enum belay_result send_unreliable(struct bl_session *session, uint8_t cha
     if (session->peer == NULL) {
         return BELAY_OK; /* lost, as on a network */
     }
-    if (!session->peer->dirty) {
-        session->loose_count = 0;
-    }
-    if (session->loose_count >= LOOSE_MAX) {
+    if (session->peer->loose_count >= LOOSE_MAX) {
         return bl_fail(BELAY_E_WOULD_BLOCK, "send: %u unreliable packets wait; call flush()",
-                       session->loose_count);
+                       session->peer->loose_count);
     }
     struct bl_piece piece = {.type = BL_FRAME_DATAGRAM,
                              .channel = channel,
@@ -307,7 +303,6 @@ void bl_outgoing_take_handled(struct bl_session *session, const void *data, size
             bl_session_break(session, "it has handled what was never sent");
             return;
         }
-        acknowledged(session, released.acknowledged);
         session->queued_messages -= released.messages;
         session->queued_bytes -= (uint32_t)released.bytes;
         session->drawn_messages -= released.messages;

@@ -27,6 +27,8 @@ void bl_session_mark_ready(struct bl_session *session);
 void bl_session_mark_pump(struct bl_session *session);
 /** Arms the timer for the earliest deadline. */
 void bl_session_schedule(struct bl_session *session);
+/** Server: tells the client that the server ends, if it does and if the client has logged in. */
+void bl_session_say_drain(struct bl_session *session);
 /** What LOGIN or OPEN has shown is not needed any more. */
 void bl_session_forget_payload(struct bl_session *session);
 /** How long last words are repeated. */

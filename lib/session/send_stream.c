@@ -1,6 +1,7 @@
 /*
  * Two rings: messages (until handled) and packets in flight (until acknowledged). Handled may come
- * before ENet's acknowledgement is reaped, so a released message takes its packets out of flight.
+ * before ENet's acknowledgement; what ENet still holds then stays in flight and counts against the
+ * span, or whoever says "handled" and never acknowledges would fill ENet's queues.
  */
 #include "lib/session/send_stream.h"
 
@@ -14,6 +15,7 @@
 struct bl_in_flight {
     struct bl_packet *packet;
     uint32_t size;
+    bool orphan; /* its message is handled and gone: the packet is ours to release */
 };
 
 void bl_send_stream_init(struct bl_send_stream *stream, struct bl_memory *memory, uint8_t channel) {
@@ -22,26 +24,43 @@ void bl_send_stream_init(struct bl_send_stream *stream, struct bl_memory *memory
     bl_ring_init(&stream->flight, memory, sizeof(struct bl_in_flight));
 }
 
-static void free_packets(struct bl_send_stream *stream, struct bl_outgoing *message) {
-    for (uint32_t i = 0; i < message->packet_count; i++) {
-        bl_packet_release(message->packet_count == 1 ? message->only : message->packets[i]);
-    }
+static struct bl_packet *packet_at(const struct bl_outgoing *message, uint32_t index) {
+    return message->packet_count == 1 ? message->only : message->packets[index];
+}
+
+static void free_table(struct bl_send_stream *stream, struct bl_outgoing *message) {
     if (message->packet_count > 1) {
         bl_free(stream->memory, message->packets,
                 message->packet_count * sizeof(struct bl_packet *));
     }
 }
 
-static struct bl_packet *packet_at(const struct bl_outgoing *message, uint32_t index) {
-    return message->packet_count == 1 ? message->only : message->packets[index];
+static void free_packets(struct bl_send_stream *stream, struct bl_outgoing *message) {
+    for (uint32_t i = 0; i < message->packet_count; i++) {
+        bl_packet_release(packet_at(message, i));
+    }
+    free_table(stream, message);
+}
+
+/** Nothing is in flight any more: the peer that had it is gone. */
+static void land_everything(struct bl_send_stream *stream) {
+    for (uint32_t i = 0; i < stream->flight.count; i++) {
+        struct bl_in_flight *flight = bl_ring_at(&stream->flight, i);
+        if (flight->packet != NULL && flight->orphan) {
+            bl_packet_release(flight->packet);
+        }
+    }
+    stream->flight_first += stream->flight.count;
+    stream->flight_bytes = 0;
+    bl_ring_finish(&stream->flight);
 }
 
 void bl_send_stream_finish(struct bl_send_stream *stream) {
     for (uint32_t i = 0; i < stream->messages.count; i++) {
         free_packets(stream, bl_ring_at(&stream->messages, i));
     }
+    land_everything(stream);
     bl_ring_finish(&stream->messages);
-    bl_ring_finish(&stream->flight);
 }
 
 uint32_t bl_send_stream_newest(const struct bl_send_stream *stream) {
@@ -227,6 +246,9 @@ static void shorten_flight(struct bl_send_stream *stream) {
 }
 
 static size_t land(struct bl_send_stream *stream, struct bl_in_flight *flight) {
+    if (flight->orphan) {
+        bl_packet_release(flight->packet);
+    }
     flight->packet = NULL;
     stream->flight_bytes -= flight->size;
     return flight->size;
@@ -244,20 +266,23 @@ size_t bl_send_stream_reap(struct bl_send_stream *stream) {
     return bytes;
 }
 
-/** Takes the packets of a message that leaves the buffer out of flight. */
-static size_t land_message(struct bl_send_stream *stream, const struct bl_outgoing *message) {
-    size_t bytes = 0;
+/** The packet's place in flight; NULL when it has left it. */
+static struct bl_in_flight *flight_of(const struct bl_send_stream *stream, uint32_t number) {
+    uint32_t index = number - stream->flight_first; /* wraps for one that is long acknowledged */
+    return index < stream->flight.count ? bl_ring_at(&stream->flight, index) : NULL;
+}
+
+/** Makes orphans of the packets that ENet still holds, and frees the others with their message. */
+static void leave(struct bl_send_stream *stream, struct bl_outgoing *message) {
     for (uint32_t i = 0; i < message->packet_count; i++) {
-        uint32_t index = message->flight_start + i - stream->flight_first;
-        if (index >= stream->flight.count) { /* left the ring already: the difference wrapped */
-            continue;
-        }
-        struct bl_in_flight *flight = bl_ring_at(&stream->flight, index);
-        if (flight->packet != NULL) {
-            bytes += land(stream, flight);
+        struct bl_in_flight *flight = flight_of(stream, message->flight_start + i);
+        if (flight != NULL && flight->packet != NULL) {
+            flight->orphan = true;
+        } else {
+            bl_packet_release(packet_at(message, i));
         }
     }
-    return bytes;
+    free_table(stream, message);
 }
 
 bool bl_send_stream_release(struct bl_send_stream *stream, uint32_t sequence,
@@ -274,13 +299,11 @@ bool bl_send_stream_release(struct bl_send_stream *stream, uint32_t sequence,
         struct bl_outgoing *message = bl_ring_at(&stream->messages, 0);
         released->messages++;
         released->bytes += message->size;
-        released->acknowledged += land_message(stream, message);
-        free_packets(stream, message);
+        leave(stream, message);
         bl_ring_drop(&stream->messages);
         stream->first_sequence++;
         stream->handed_messages--;
     }
-    shorten_flight(stream);
     return true;
 }
 
@@ -291,7 +314,5 @@ bool bl_send_stream_is_drained(const struct bl_send_stream *stream) {
 void bl_send_stream_unbind(struct bl_send_stream *stream) {
     stream->handed_messages = 0;
     stream->handed_packets = 0;
-    stream->flight_first += stream->flight.count;
-    stream->flight_bytes = 0;
-    bl_ring_finish(&stream->flight);
+    land_everything(stream);
 }

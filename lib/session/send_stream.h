@@ -89,7 +89,6 @@ size_t bl_send_stream_reap(struct bl_send_stream *stream);
 struct bl_released {
     uint32_t messages;
     size_t bytes;
-    size_t acknowledged; /* bytes of these that counted as in flight until now */
 };
 /**
  * The other side has handled everything up to @p sequence.

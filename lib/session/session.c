@@ -16,6 +16,10 @@
 #include "lib/session/parts.h"
 #include <string.h>
 
+/* Unsequenced frames of our own between two flushes; who asks more questions gets no more answers.
+ */
+#define ANSWERS_MAX 64
+
 static void timer_fired(struct bl_timer *timer, bl_time now);
 
 enum belay_result bl_session_create(struct bl_session **out, struct bl_shared *shared,
@@ -36,7 +40,7 @@ enum belay_result bl_session_create(struct bl_session **out, struct bl_shared *s
     session->credit.messages = shared->limits.credit.messages;
     session->credit.bytes = shared->limits.credit.bytes;
     session->login_by = session->held_until = session->close_by = BL_TIME_NEVER;
-    session->report_by = BL_TIME_NEVER;
+    session->report_by = session->drain_by = BL_TIME_NEVER;
     memcpy(session->identity, identity, sizeof session->identity);
     bl_timer_init(&session->timer, timer_fired);
     for (uint8_t i = 0; i < shared->channel_count; i++) {
@@ -92,7 +96,9 @@ static void free_channels(struct bl_session *session) {
     for (uint8_t i = 0; i < shared->channel_count; i++) {
         if (shared->channels[i].mode == BELAY_RELIABLE) {
             bl_send_stream_finish(&session->channels[i].send);
-            bl_receive_stream_finish(&session->channels[i].receive, shared->memory);
+            struct bl_receive_stream *receive = &session->channels[i].receive;
+            shared->queued -= receive->block != NULL ? receive->total : 0;
+            bl_receive_stream_finish(receive, shared->memory);
         } else {
             bl_unreliable_finish(&session->channels[i].unreliable, shared->memory);
         }
@@ -193,7 +199,11 @@ void bl_session_forget_payload(struct bl_session *session) {
 }
 
 bl_duration bl_session_patience(const struct bl_session *session) {
-    return session->peer != NULL ? BL_LAST_WORDS * bl_rtt_timeout(&session->peer->rtt) : 0;
+    if (session->peer == NULL) {
+        return 0;
+    }
+    bl_duration patience = BL_LAST_WORDS * bl_rtt_timeout(&session->peer->rtt);
+    return patience < BL_PATIENCE_MAX ? patience : BL_PATIENCE_MAX;
 }
 
 /** Gives the peer back; what it had in flight counts as not sent. */
@@ -238,7 +248,8 @@ void bl_session_break(struct bl_session *session, const char *text) {
 
 bool bl_session_say(struct bl_session *session, const void *frame, size_t size,
                     enum bl_delivery delivery) {
-    if (session->peer == NULL) {
+    if (session->peer == NULL ||
+        (delivery == BL_UNSEQUENCED && session->peer->loose_count >= ANSWERS_MAX)) {
         return false;
     }
     struct bl_packet *packet = bl_packet_create(size, delivery);
@@ -444,15 +455,23 @@ enum belay_result bl_session_pause(struct bl_session *session, uint32_t ms) {
 
 void bl_session_announce_drain(struct bl_session *session, uint32_t deadline_ms,
                                const char *go_to) {
+    session->drain_by = bl_attended(session->shared) + bl_from_ms(deadline_ms);
+    bl_text_clean(session->go_to, sizeof session->go_to, go_to,
+                  bl_text_length(go_to, BELAY_REASON_TEXT_MAX));
+    bl_session_say_drain(session);
+}
+
+void bl_session_say_drain(struct bl_session *session) {
     uint8_t frame[8 + BELAY_REASON_TEXT_MAX];
-    const struct bl_drain_frame drain = {
-        .deadline_ms = deadline_ms,
-        .go_to = (const uint8_t *)go_to,
-        .go_to_size = (uint8_t)bl_text_length(go_to, BELAY_REASON_TEXT_MAX),
-    };
-    if (session->state == BELAY_LOGGED_IN) {
-        bl_session_say(session, frame, bl_drain_write(frame, sizeof frame, &drain), BL_ORDERED);
+    if (session->state != BELAY_LOGGED_IN || session->drain_by == BL_TIME_NEVER) {
+        return;
     }
+    const struct bl_drain_frame drain = {
+        .deadline_ms = bl_to_ms(session->drain_by - bl_attended(session->shared)),
+        .go_to = (const uint8_t *)session->go_to,
+        .go_to_size = (uint8_t)strlen(session->go_to),
+    };
+    bl_session_say(session, frame, bl_drain_write(frame, sizeof frame, &drain), BL_ORDERED);
 }
 
 static int64_t clock_offset(const struct bl_session *session) {

@@ -19,6 +19,7 @@
 #define BL_OFFSET_SAMPLES 8
 #define BL_TOMBSTONE      (5 * BL_SECOND) /* how long an ended binding answers with GONE */
 #define BL_REST           BL_SECOND       /* in TIMED_OUT, where nothing is kept */
+#define BL_PATIENCE_MAX   (2 * BL_SECOND) /* whatever round trip the other side claims to have */
 #define BL_LAST_WORDS     3 /* time-outs that the other side has to acknowledge a close */
 
 /** A reason with its text. */
@@ -85,7 +86,6 @@ struct bl_session {
     struct bl_credit credit;     /* what the other side may still send */
     struct bl_credit unreported; /* handled since the last report */
     uint16_t report_channels;    /* bit per channel that has handled anything */
-    uint32_t loose_count;        /* unreliable packets queued since the last flush */
     bool pressed;                /* back-pressure is on */
 
     uint64_t bytes_in, bytes_out, messages_in, messages_out;
@@ -98,6 +98,8 @@ struct bl_session {
     struct bl_packet *login_packet; /* server: HELLO, which LOGIN points into; client: WELCOME */
     const uint8_t *login_data;
     size_t login_size;
+    bl_time
+        drain_by; /* server: when it ends, for who logs in meanwhile; BL_TIME_NEVER = it does not */
     char go_to[BELAY_REASON_TEXT_MAX + 1];
     struct bl_session *ready_next, *pump_next;
     bool pumping; /* in the list of sessions to pump */
