@@ -5,9 +5,8 @@
  * runs beside it in a process of its own.
  */
 #define _GNU_SOURCE
-#include "bench/fleet.h"
 #include "bench/goal.h"
-#include "bench/ledger.h"
+#include "bench/load.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -25,38 +24,17 @@ static const struct loss_case {
 
 struct tally {
     struct bl_ledger ledger;
-    bool sending;
     uint32_t sessions, lost, downs;
     uint64_t datagrams, resent;
 };
 
-static void take(struct bl_fleet *fleet, bool at_server, uint32_t client,
-                 const struct belay_event *event) {
-    struct tally *tally = fleet->opts.user;
-    (void)client;
-    if (at_server) {
-        bl_ledger_receive(&tally->ledger, event->message.data, event->message.size, fleet->now_ms);
-    }
-}
-
-static void send_due(struct bl_fleet *fleet) {
-    struct tally *tally = fleet->opts.user;
-    struct bl_load_message message;
-    for (uint32_t i = 0; tally->sending && i < BL_LOAD_CLIENTS; i++) {
-        if (fleet->clients[i].open && bl_ledger_next(&tally->ledger, i, fleet->now_ms, &message)) {
-            belay_client_send(fleet->clients[i].client, 0, &message, sizeof message);
-        }
-    }
-}
-
 /** Sends for so long, then waits until everything has arrived or never will. */
 static void run_load(struct bl_fleet *fleet, struct tally *tally, uint32_t duration_ms) {
     uint64_t end = fleet->now_ms + duration_ms;
-    tally->sending = true;
     while (fleet->now_ms < end) {
         bl_fleet_tick(fleet);
     }
-    tally->sending = false;
+    bl_ledger_stop(&tally->ledger);
     end += BL_LOAD_DRAIN_MS;
     while (fleet->now_ms < end && !bl_ledger_is_balanced(&tally->ledger)) {
         bl_fleet_tick(fleet);
@@ -65,19 +43,9 @@ static void run_load(struct bl_fleet *fleet, struct tally *tally, uint32_t durat
 
 static bool run_seed(struct tally *tally, unsigned loss_percent, uint64_t seed,
                      uint32_t duration_ms) {
-    struct belay_link link = BELAY_LINK_INIT;
+    const struct belay_link link = bl_load_link((float)loss_percent / 100.0F);
+    const struct bl_fleet_opts opts = bl_load_opts(seed, &link, &tally->ledger);
     struct bl_fleet fleet;
-    link.loss = (float)loss_percent / 100.0F;
-    link.delay_ms = BL_LOAD_DELAY_MS;
-    link.jitter_ms = BL_LOAD_JITTER_MS;
-    const struct bl_fleet_opts opts = {
-        .seed = seed,
-        .client_count = BL_LOAD_CLIENTS,
-        .link = &link,
-        .message = take,
-        .frame = send_due,
-        .user = tally,
-    };
     if (!bl_fleet_start(&fleet, &opts)) {
         return false;
     }

@@ -32,17 +32,18 @@ static const struct belay_channel channels[] = {
 /** The first two have bars; the others show how far the design carries. */
 static const struct narrow_case {
     const char *name;
-    uint32_t rate_kbit, delay_ms;
+    uint32_t rate_kbit, delay_ms, jitter_ms;
     float loss;
     uint32_t message_size, bulk_size;
     bool barred;
 } cases[] = {
-    {"1x1MiB", 1000, 20, 0, MIB, MIB, true},
-    {"16x64KiB", 1000, 20, 0, MIB / 16, MIB, true},
-    {"one-way-5ms", 1000, 5, 0, MIB, MIB, false},
-    {"one-way-150ms", 1000, 150, 0, MIB, MIB, false},
-    {"10Mbit", 10000, 20, 0, MIB / 16, 8 * MIB, false},
-    {"loss-1%", 1000, 20, 0.01F, MIB, MIB, false},
+    {"1x1MiB", 1000, 20, 0, 0, MIB, MIB, true},
+    {"16x64KiB", 1000, 20, 0, 0, MIB / 16, MIB, true},
+    {"one-way-5ms", 1000, 5, 0, 0, MIB, MIB, false},
+    {"one-way-150ms", 1000, 150, 0, 0, MIB, MIB, false},
+    {"10Mbit", 10000, 20, 0, 0, MIB / 16, 8 * MIB, false},
+    {"10Mbit-jitter", 10000, 30, 40, 0, MIB / 16, 8 * MIB, false},
+    {"loss-1%", 1000, 20, 0, 0.01F, MIB, MIB, false},
 };
 
 struct transfer {
@@ -185,6 +186,7 @@ static bool run_seed(const struct bl_goal_run *goal, const struct narrow_case *i
     struct run run = {.tally = tally};
     link.rate_kbit = it->rate_kbit;
     link.delay_ms = it->delay_ms;
+    link.jitter_ms = it->jitter_ms;
     link.loss = it->loss;
     link.queue_ms = 200;
     const struct bl_fleet_opts opts = {
@@ -244,14 +246,15 @@ static void measure_case(struct bl_goal_run *goal, const struct narrow_case *it)
         bl_goal_fail(goal, it->name); /* did not start, did not end, or bytes were not those sent */
     } else {
         bl_goal_progress("%s", "");
-        printf("narrow %-13s %u kbit/s, %u ms one way, %g %% loss: bulk %.1f s, %.3f bytes on the "
-               "wire per byte; %llu small messages: p50 %u p99 %u max %u ms; resent %llu\n",
-               it->name, it->rate_kbit, it->delay_ms, (double)it->loss * 100,
-               (double)tally->bulk_ms / 1000 / goal->seed_count,
-               (double)tally->wire_bytes / (double)tally->bulk_bytes,
-               (unsigned long long)tally->small.count, bl_latency_percentile(&tally->small, 50),
-               bl_latency_percentile(&tally->small, 99), tally->small.max_ms,
-               (unsigned long long)tally->resent);
+        printf(
+            "narrow %-13s %u kbit/s, %u-%u ms one way, %g %% loss: bulk %.1f s, %.3f bytes on the "
+            "wire per byte; %llu small messages: p50 %u p99 %u max %u ms; resent %llu\n",
+            it->name, it->rate_kbit, it->delay_ms, it->delay_ms + it->jitter_ms,
+            (double)it->loss * 100, (double)tally->bulk_ms / 1000 / goal->seed_count,
+            (double)tally->wire_bytes / (double)tally->bulk_bytes,
+            (unsigned long long)tally->small.count, bl_latency_percentile(&tally->small, 50),
+            bl_latency_percentile(&tally->small, 99), tally->small.max_ms,
+            (unsigned long long)tally->resent);
         tell(goal, it, tally);
     }
     free(tally);

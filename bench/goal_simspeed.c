@@ -1,9 +1,8 @@
 /* simspeed: how much simulated time of sessions a second buys; what all tests in virtual time live
  * on. */
 #define _GNU_SOURCE
-#include "bench/fleet.h"
 #include "bench/goal.h"
-#include "bench/ledger.h"
+#include "bench/load.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -16,40 +15,15 @@ static double seconds(clockid_t clock) {
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static void take(struct bl_fleet *fleet, bool at_server, uint32_t client,
-                 const struct belay_event *event) {
-    (void)at_server, (void)client;
-    bl_ledger_receive(fleet->opts.user, event->message.data, event->message.size, fleet->now_ms);
-}
-
-static void send_due(struct bl_fleet *fleet) {
-    struct bl_load_message message;
-    for (uint32_t i = 0; i < BL_LOAD_CLIENTS; i++) {
-        if (fleet->clients[i].open &&
-            bl_ledger_next(fleet->opts.user, i, fleet->now_ms, &message)) {
-            belay_client_send(fleet->clients[i].client, 0, &message, sizeof message);
-        }
-    }
-}
-
 struct speed {
     double wall, cpu; /* session-seconds per second of each */
 };
 
 static bool run_round(uint64_t seed, uint32_t duration_ms, struct bl_ledger *ledger,
                       struct speed *speed) {
-    struct belay_link link = BELAY_LINK_INIT;
+    const struct belay_link link = bl_load_link(0);
+    const struct bl_fleet_opts opts = bl_load_opts(seed, &link, ledger);
     struct bl_fleet fleet;
-    link.delay_ms = BL_LOAD_DELAY_MS;
-    link.jitter_ms = BL_LOAD_JITTER_MS;
-    const struct bl_fleet_opts opts = {
-        .seed = seed,
-        .client_count = BL_LOAD_CLIENTS,
-        .link = &link,
-        .message = take,
-        .frame = send_due,
-        .user = ledger,
-    };
     bl_ledger_open(ledger, 0);
     if (!bl_fleet_start(&fleet, &opts)) {
         return false;

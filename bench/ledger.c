@@ -3,6 +3,7 @@
 #include <string.h>
 
 void bl_ledger_open(struct bl_ledger *ledger, uint64_t now_ms) {
+    ledger->sending = true;
     memset(ledger->lines, 0, sizeof ledger->lines);
     for (uint32_t i = 0; i < BL_LOAD_CLIENTS; i++) {
         ledger->lines[i].next_ms = now_ms + i * BL_LOAD_INTERVAL_MS / BL_LOAD_CLIENTS;
@@ -11,7 +12,7 @@ void bl_ledger_open(struct bl_ledger *ledger, uint64_t now_ms) {
 
 bool bl_ledger_next(struct bl_ledger *ledger, uint32_t client, uint64_t now_ms,
                     struct bl_load_message *message) {
-    if (now_ms < ledger->lines[client].next_ms) {
+    if (!ledger->sending || now_ms < ledger->lines[client].next_ms) {
         return false;
     }
     ledger->lines[client].next_ms += BL_LOAD_INTERVAL_MS;
@@ -41,6 +42,10 @@ void bl_ledger_receive(struct bl_ledger *ledger, const void *data, size_t size, 
     *expected = message.number + 1;
     ledger->received++;
     bl_latency_add(&ledger->latency, now_ms - message.sent_ms);
+}
+
+void bl_ledger_stop(struct bl_ledger *ledger) {
+    ledger->sending = false;
 }
 
 bool bl_ledger_is_balanced(const struct bl_ledger *ledger) {

@@ -28,7 +28,7 @@ struct bl_load_message {
     uint8_t padding[16];
 };
 
-/** Sums over all runs of one case. Zeroed memory is an empty one. */
+/** Sums over all runs of one case. Zeroed memory is an empty one, in which nobody sends. */
 struct bl_ledger {
     uint64_t sent, received;
     uint64_t missing;    /* sent and never received; known after bl_ledger_close() */
@@ -36,6 +36,7 @@ struct bl_ledger {
     uint64_t misordered; /* passed over by a later one, whether or not it still came */
     uint64_t foreign;    /* nobody sent this */
     struct bl_latency latency;
+    bool sending; /* from open to stop */
     struct {
         uint64_t next_ms;
         uint32_t sent, expected;
@@ -48,6 +49,8 @@ void bl_ledger_open(struct bl_ledger *ledger, uint64_t now_ms);
 bool bl_ledger_next(struct bl_ledger *ledger, uint32_t client, uint64_t now_ms,
                     struct bl_load_message *message);
 void bl_ledger_receive(struct bl_ledger *ledger, const void *data, size_t size, uint64_t now_ms);
+/** Nobody sends any more in this run. */
+void bl_ledger_stop(struct bl_ledger *ledger);
 /** Everything sent in this run has been received, some of it perhaps in a wrong order. */
 bool bl_ledger_is_balanced(const struct bl_ledger *ledger);
 void bl_ledger_close(struct bl_ledger *ledger);

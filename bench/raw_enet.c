@@ -24,7 +24,6 @@ struct raw {
         bool connected, lost;
     } clients[BL_LOAD_CLIENTS];
     uint64_t now_ms;
-    bool sending;
 };
 
 struct tally {
@@ -94,7 +93,7 @@ static void serve_client(struct raw_client *client) {
 
 static void send_due(struct raw *raw, struct tally *tally) {
     struct bl_load_message message;
-    for (uint32_t i = 0; raw->sending && i < BL_LOAD_CLIENTS; i++) {
+    for (uint32_t i = 0; i < BL_LOAD_CLIENTS; i++) {
         struct raw_client *client = &raw->clients[i];
         if (!client->connected || client->lost ||
             !bl_ledger_next(&tally->ledger, i, raw->now_ms, &message)) {
@@ -143,11 +142,10 @@ static void run_seed(struct tally *tally, const struct belay_link *link, uint64_
     bl_ledger_open(&tally->ledger, raw.now_ms);
     uint64_t before = bl_sim_counts(raw.sim).sent;
     uint64_t end = raw.now_ms + duration_ms;
-    raw.sending = true;
     while (raw.now_ms < end) {
         tick(&raw, tally);
     }
-    raw.sending = false;
+    bl_ledger_stop(&tally->ledger);
     end += BL_LOAD_DRAIN_MS;
     while (raw.now_ms < end && !bl_ledger_is_balanced(&tally->ledger)) {
         tick(&raw, tally);

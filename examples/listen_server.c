@@ -24,7 +24,8 @@
 
 enum { REASON_WON = BELAY_REASON_GAME, REASON_BAD_MOVE, REASON_ALONE };
 
-static const char *const seat_names[SEATS] = {"the host", "the guest"};
+/* In the order in which they came in: the host is not always first. */
+static const char *const seat_names[SEATS] = {"player 1", "player 2"};
 
 /** What the server tells everybody after each move; bytes only, so it needs no encoding. */
 struct news {
@@ -103,6 +104,16 @@ static void take_move(struct table *table, const struct belay_event *ev) {
     }
 }
 
+/** Before the game has begun the seat is free again; after that nobody can play on alone. */
+static void leave_seat(struct table *table, int seat) {
+    table->seats[seat] = 0;
+    if (table->seated < SEATS) {
+        table->seated = 0;
+    } else {
+        end_game(table, REASON_ALONE, "the other player has left");
+    }
+}
+
 static void table_events(struct table *table) {
     struct belay_event ev;
     while (belay_server_poll(table->server, &ev)) {
@@ -111,7 +122,7 @@ static void table_events(struct table *table) {
         } else if (ev.type == BELAY_EVENT_MESSAGE) {
             take_move(table, &ev);
         } else if (ev.type == BELAY_EVENT_CLOSED && find_seat(table, ev.session) >= 0) {
-            end_game(table, REASON_ALONE, "the other player has left");
+            leave_seat(table, find_seat(table, ev.session));
         }
     }
 }
@@ -133,7 +144,7 @@ static void take_news(struct belay_client *client, uint8_t seat, const struct be
     if (news.move == 0) {
         printf("%u stones lie on the table\n", news.left);
     } else {
-        printf("%2u. %-9s takes %u, %2u left\n", news.move, seat_names[news.by % SEATS], news.taken,
+        printf("%2u. %s takes %u, %2u left\n", news.move, seat_names[news.by % SEATS], news.taken,
                news.left);
     }
     if (news.left > 0 && news.next == seat) {

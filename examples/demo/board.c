@@ -80,11 +80,6 @@ static void take_from_session(struct board *board, const struct report *report) 
     switch (report->event) {
     case BELAY_EVENT_OPEN:
         row->was_opened = true;
-        if (board_count_open(board) == CAST_SIZE - 1) {
-            board_say(board, TONE_GOOD,
-                      "%d are in. Each sends 20 numbered messages a second and gets 30.",
-                      CAST_SIZE - 1);
-        }
         break;
     case BELAY_EVENT_LINK:
         row->was_suspect |= report->suspect;

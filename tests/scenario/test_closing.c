@@ -248,7 +248,7 @@ START_TEST(a_second_drain_moves_the_deadline) {
     ck_assert_str_eq(told(world, CLIENT, 0, BELAY_EVENT_DRAIN)->text, "");
     ck_assert_int_eq(belay_server_drain(world->server, 500, NULL), BELAY_OK);
     world_run(world, 600);
-    ck_assert_str_eq(told_events(world, CLIENT, 0), "OPEN DRAIN DRAIN DRAIN CLOSED");
+    ck_assert_str_eq(told_events(world, CLIENT, 0), "OPEN DRAIN DRAIN CLOSED");
     world_destroy(world);
 }
 END_TEST

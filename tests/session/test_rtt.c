@@ -62,18 +62,26 @@ START_TEST(a_sample_below_a_millisecond_counts_as_one) {
 }
 END_TEST
 
-/* max(smoothed + max(2 variation, 25 ms), 100 ms) */
+/* max(smoothed + max(2 variation, 25 ms), 100 ms), and 3 s at most */
 static const struct timeout {
     bl_duration smoothed, variation, timeout;
 } timeouts[] = {
-    {1 * MS, 0, 100 * MS},          {74 * MS, 0, 100 * MS},
-    {75 * MS, 0, 100 * MS},         {76 * MS, 0, 101 * MS},
-    {100 * MS, 12 * MS, 125 * MS},  {100 * MS, 13 * MS, 126 * MS},
-    {50 * MS, 25 * MS, 100 * MS},   {50 * MS, 26 * MS, 102 * MS},
-    {300 * MS, 200 * MS, 700 * MS}, {10 * BL_SECOND, 5 * BL_SECOND, 20 * BL_SECOND},
+    {1 * MS, 0, 100 * MS},
+    {74 * MS, 0, 100 * MS},
+    {75 * MS, 0, 100 * MS},
+    {76 * MS, 0, 101 * MS},
+    {100 * MS, 12 * MS, 125 * MS},
+    {100 * MS, 13 * MS, 126 * MS},
+    {50 * MS, 25 * MS, 100 * MS},
+    {50 * MS, 26 * MS, 102 * MS},
+    {300 * MS, 200 * MS, 700 * MS},
+    {2 * BL_SECOND, 499 * MS, 2998 * MS},
+    {2 * BL_SECOND, 500 * MS, 3 * BL_SECOND},
+    {2 * BL_SECOND, 501 * MS, 3 * BL_SECOND},
+    {10 * BL_SECOND, 5 * BL_SECOND, 3 * BL_SECOND},
 };
 
-START_TEST(the_timeout_has_a_margin_and_a_floor) {
+START_TEST(the_timeout_has_a_margin_a_floor_and_a_ceiling) {
     const struct timeout *row = &timeouts[_i];
     const struct bl_rtt rtt = {.smoothed = row->smoothed, .variation = row->variation};
     ck_assert_int_eq(bl_rtt_timeout(&rtt), row->timeout);
@@ -114,7 +122,8 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, the_first_sample_is_the_estimate_and_half_of_it_the_variation);
     tcase_add_test(tests, samples_are_smoothed_as_in_rfc_6298);
     tcase_add_test(tests, a_sample_below_a_millisecond_counts_as_one);
-    tcase_add_loop_test(tests, the_timeout_has_a_margin_and_a_floor, 0, COUNT_OF(timeouts));
+    tcase_add_loop_test(tests, the_timeout_has_a_margin_a_floor_and_a_ceiling, 0,
+                        COUNT_OF(timeouts));
     tcase_add_test(tests, ten_thousand_samples_stay_beside_the_exact_arithmetic);
     tcase_add_test(tests, a_steady_link_loses_its_variation);
 }

@@ -212,7 +212,7 @@ START_TEST(a_message_is_kept_until_it_is_handled) {
 }
 END_TEST
 
-START_TEST(a_message_may_be_handled_before_its_acknowledgement_is_seen) {
+START_TEST(what_is_handled_stays_in_flight_until_it_is_acknowledged) {
     struct bl_released released;
     push(10);
     push(20);
@@ -221,40 +221,54 @@ START_TEST(a_message_may_be_handled_before_its_acknowledgement_is_seen) {
     ck_assert(bl_send_stream_release(&stream, 2, &released));
     ck_assert_uint_eq(released.messages, 2);
     ck_assert_uint_eq(released.bytes, 30);
-    ck_assert_uint_eq(released.acknowledged, 30 + 2 * BL_MESSAGE_HEADER);
-    acknowledge_all(); /* too late for the first two, whose packets ENet alone held */
-    ck_assert_uint_eq(bl_send_stream_reap(&stream), 30 + BL_MESSAGE_HEADER);
+    ck_assert_uint_eq(stream.flight_bytes, 60 + 3 * BL_MESSAGE_HEADER);
+    ck_assert(!bl_send_stream_is_drained(&stream));
+    acknowledge_all();
+    ck_assert_uint_eq(bl_send_stream_reap(&stream), 60 + 3 * BL_MESSAGE_HEADER);
     ck_assert_uint_eq(stream.flight_bytes, 0);
 }
 END_TEST
 
+START_TEST(handled_without_acknowledgement_does_not_widen_the_span) {
+    for (uint32_t i = 1; i <= BL_SPAN_MAX; i++) {
+        push(1);
+        ck_assert_ptr_nonnull(hand());
+        ck_assert(release(i, 1));
+    }
+    push(1);
+    ck_assert_ptr_null(hand());
+    acknowledge(0);
+    bl_send_stream_reap(&stream);
+    ck_assert_ptr_nonnull(hand());
+}
+END_TEST
+
 START_TEST(a_message_may_be_handled_after_its_acknowledgement_is_seen) {
-    struct bl_released released;
     push(10);
     push(20);
     hand_all();
     acknowledge(0);
     bl_send_stream_reap(&stream);
-    ck_assert(bl_send_stream_release(&stream, 1, &released));
-    ck_assert_uint_eq(released.acknowledged, 0);
+    ck_assert(release(1, 1));
     ck_assert_uint_eq(stream.flight_bytes, 20 + BL_MESSAGE_HEADER);
-    ck_assert(bl_send_stream_release(&stream, 2, &released));
-    ck_assert_uint_eq(released.acknowledged, 20 + BL_MESSAGE_HEADER);
+    acknowledge(1);
+    bl_send_stream_reap(&stream);
+    ck_assert(release(2, 1));
     ck_assert_uint_eq(stream.flight_bytes, 0);
 }
 END_TEST
 
-START_TEST(a_large_message_that_is_handled_leaves_the_flight_whole) {
-    struct bl_released released;
+START_TEST(a_large_message_leaves_the_flight_segment_by_segment) {
     push(3 * BL_SEGMENT_DATA_MAX);
     push(1);
     hand_all();
     acknowledge(1); /* the middle segment */
     bl_send_stream_reap(&stream);
-    ck_assert(bl_send_stream_release(&stream, 1, &released));
-    ck_assert_uint_eq(released.bytes, 3 * BL_SEGMENT_DATA_MAX);
-    ck_assert_uint_eq(released.acknowledged, 2 * BL_FRAME_SIZE_MAX);
-    ck_assert_uint_eq(stream.flight_bytes, 1 + BL_MESSAGE_HEADER);
+    ck_assert(release(1, 1));
+    ck_assert_uint_eq(stream.flight_bytes, 2 * BL_FRAME_SIZE_MAX + 1 + BL_MESSAGE_HEADER);
+    acknowledge(0);
+    bl_send_stream_reap(&stream);
+    ck_assert_uint_eq(stream.flight_bytes, BL_FRAME_SIZE_MAX + 1 + BL_MESSAGE_HEADER);
 }
 END_TEST
 
@@ -313,6 +327,8 @@ START_TEST(a_new_link_is_handed_everything_that_was_not_handled) {
     }
     ck_assert_ptr_null(hand());
     ck_assert(release(7, 5));
+    acknowledge_all();
+    bl_send_stream_reap(&stream);
     ck_assert(bl_send_stream_is_drained(&stream));
 }
 END_TEST
@@ -365,6 +381,91 @@ START_TEST(a_skip_without_memory_changes_nothing) {
 }
 END_TEST
 
+static enum belay_result replace(const void *text, size_t size, uint32_t *replaced_size) {
+    return bl_send_stream_replace(&stream, text, size, BL_TIME_NEVER, replaced_size);
+}
+
+static void push_text(const char *text) {
+    ck_assert_int_eq(bl_send_stream_push(&stream, text, strlen(text), BL_TIME_NEVER), BELAY_OK);
+}
+
+/* What waits, what is to take its place, and whether it does. */
+static const struct replacement {
+    const char *waits, *takes;
+    bool does;
+} replacements[] = {
+    {"position 1", "position 22", true},
+    {"position 1", "positiom 22", false},
+    {"position", "position 22", true},
+    {"position 1", "position", true},
+    {"positio", "positio", true},
+    {"positio", "position", false},
+    {"position", "positio", false},
+    {"a", "a", true},
+    {"a", "b", false},
+    {"", "", true},
+    {"", "a", false},
+    {"a", "", false},
+};
+
+START_TEST(a_message_takes_the_place_of_one_that_begins_alike) {
+    const struct replacement *row = &replacements[_i];
+    uint32_t replaced_size;
+    push_text("other");
+    push_text(row->waits);
+    push_text("another one");
+    enum belay_result result = replace(row->takes, strlen(row->takes), &replaced_size);
+    ck_assert_int_eq(result, row->does ? BELAY_OK : BELAY_E_WOULD_BLOCK);
+    ck_assert_int_eq(hand_all(), 3);
+    struct bl_piece piece = piece_of(held[1]);
+    const char *wanted = row->does ? row->takes : row->waits;
+    ck_assert_uint_eq(piece.sequence, 2);
+    ck_assert_uint_eq(piece.size, strlen(wanted));
+    ck_assert_mem_eq(piece.data, wanted, piece.size);
+    if (row->does) {
+        ck_assert_uint_eq(replaced_size, strlen(row->waits));
+    }
+}
+END_TEST
+
+START_TEST(only_what_has_not_begun_to_leave_is_replaced) {
+    uint32_t replaced_size;
+    push(3 * BL_SEGMENT_DATA_MAX);
+    ck_assert_int_eq(replace(data, 100, &replaced_size), BELAY_OK); /* large by small */
+    ck_assert_uint_eq(replaced_size, 3 * BL_SEGMENT_DATA_MAX);
+    ck_assert_int_eq(replace(data, 2 * BL_SEGMENT_DATA_MAX, &replaced_size), BELAY_OK);
+    ck_assert_uint_eq(replaced_size, 100); /* and small by large */
+    hand();
+    ck_assert_int_eq(replace(data, 100, &replaced_size), BELAY_E_WOULD_BLOCK);
+    hand();
+    ck_assert_int_eq(replace(data, 100, &replaced_size), BELAY_E_WOULD_BLOCK);
+    ck_assert_ptr_null(hand());
+    ck_assert(release(1, 1));
+}
+END_TEST
+
+START_TEST(an_expired_message_is_not_replaced) {
+    uint32_t replaced_size;
+    uint8_t *whole;
+    push(100);
+    ck_assert(bl_send_stream_skip(&stream, &whole));
+    bl_free(&memory, whole, 100);
+    /* Of which nothing is left to compare with: it was given back to the application. */
+    ck_assert_int_eq(replace(data, 100, &replaced_size), BELAY_E_WOULD_BLOCK);
+    ck_assert_uint_eq(piece_of(hand()).type, BL_FRAME_SKIP);
+}
+END_TEST
+
+START_TEST(a_replacement_without_memory_changes_nothing) {
+    uint32_t replaced_size;
+    push(100);
+    memory.used_max = 1;
+    ck_assert_int_eq(replace(data, 2 * BL_SEGMENT_DATA_MAX, &replaced_size), BELAY_E_NO_MEMORY);
+    memory.used_max = 0;
+    ck_assert_uint_eq(piece_of(hand()).size, 100);
+}
+END_TEST
+
 /* W-A3 */
 START_TEST(a_push_without_memory_uses_no_sequence) {
     push(1);
@@ -413,10 +514,12 @@ START_TEST(packets_in_flight_are_counted_past_the_end_of_32_bits) {
     acknowledge(0);
     acknowledge(1);
     bl_send_stream_reap(&stream);
-    struct bl_released released;
-    ck_assert(bl_send_stream_release(&stream, 1, &released));
-    ck_assert_uint_eq(released.acknowledged, BL_FRAME_SIZE_MAX);
-    ck_assert_uint_eq(stream.flight_bytes, 1 + BL_MESSAGE_HEADER);
+    ck_assert(release(1, 1));
+    ck_assert_uint_eq(stream.flight_bytes, BL_FRAME_SIZE_MAX + 1 + BL_MESSAGE_HEADER);
+    acknowledge(2);
+    ck_assert_uint_eq(bl_send_stream_reap(&stream), BL_FRAME_SIZE_MAX);
+    acknowledge(3);
+    ck_assert_uint_eq(bl_send_stream_reap(&stream), 1 + BL_MESSAGE_HEADER);
 }
 END_TEST
 
@@ -429,9 +532,10 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, the_span_moves_on_by_what_its_old_end_has_lost);
     tcase_add_test(tests, each_packet_is_acknowledged_once);
     tcase_add_test(tests, a_message_is_kept_until_it_is_handled);
-    tcase_add_test(tests, a_message_may_be_handled_before_its_acknowledgement_is_seen);
+    tcase_add_test(tests, what_is_handled_stays_in_flight_until_it_is_acknowledged);
+    tcase_add_test(tests, handled_without_acknowledgement_does_not_widen_the_span);
     tcase_add_test(tests, a_message_may_be_handled_after_its_acknowledgement_is_seen);
-    tcase_add_test(tests, a_large_message_that_is_handled_leaves_the_flight_whole);
+    tcase_add_test(tests, a_large_message_leaves_the_flight_segment_by_segment);
     tcase_add_test(tests, an_older_report_changes_nothing);
     tcase_add_test(tests, what_was_never_handed_over_cannot_have_been_handled);
     tcase_add_test(tests, a_new_link_is_handed_everything_that_was_not_handled);
@@ -439,6 +543,11 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, an_expired_message_becomes_a_skip_of_its_sequence);
     tcase_add_test(tests, an_expired_message_of_nothing_can_be_skipped_too);
     tcase_add_test(tests, a_skip_without_memory_changes_nothing);
+    tcase_add_loop_test(tests, a_message_takes_the_place_of_one_that_begins_alike, 0,
+                        COUNT_OF(replacements));
+    tcase_add_test(tests, only_what_has_not_begun_to_leave_is_replaced);
+    tcase_add_test(tests, an_expired_message_is_not_replaced);
+    tcase_add_test(tests, a_replacement_without_memory_changes_nothing);
     tcase_add_test(tests, a_push_without_memory_uses_no_sequence);
     tcase_add_test(tests, sequences_go_on_past_the_end_of_32_bits);
     tcase_add_test(tests, packets_in_flight_are_counted_past_the_end_of_32_bits);

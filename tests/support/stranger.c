@@ -125,11 +125,11 @@ void stranger_login(struct stranger *stranger) {
 static void say(struct stranger *stranger, uint8_t channel, const void *frame, size_t size,
                 enum bl_delivery delivery) {
     struct bl_packet *packet = bl_packet_create(size, delivery);
-    ck_assert_ptr_nonnull(packet);
+    must(packet != NULL);
     if (size > 0) {
         memcpy(bl_packet_data(packet), frame, size);
     }
-    ck_assert(bl_peer_send(stranger->peer, channel, packet));
+    must(bl_peer_send(stranger->peer, channel, packet));
     bl_packet_release(packet);
 }
 
@@ -160,10 +160,10 @@ void stranger_say_enet(struct stranger *stranger, const void *data, size_t size)
 
 void stranger_say_raw(struct stranger *stranger, const void *data, size_t size) {
     uint8_t copy[2048] = {0};
-    ck_assert_uint_le(size, sizeof copy);
+    must(size <= sizeof copy);
     if (size > 0) {
         memcpy(copy, data, size);
     }
     const struct bl_datagram datagram = {.address = stranger->server, .data = copy, .size = size};
-    ck_assert_uint_eq(bl_net_send(stranger->net, &datagram, 1), 1);
+    must(bl_net_send(stranger->net, &datagram, 1) == 1);
 }

@@ -26,15 +26,14 @@ static void *count_memory(void *block, size_t old_size, size_t new_size, void *u
         free(head);
         return NULL;
     }
-    memory->calls++;
-    if (memory->calls == memory->fail_at || (memory->fail_on && memory->calls > memory->fail_at)) {
+    uint64_t call = ++memory->calls;
+    if (call == memory->fail_at || (memory->fail_on && call > memory->fail_at)) {
         return NULL;
     }
     head = realloc(head, sizeof *head + new_size);
     must(head != NULL);
     head->size = new_size;
-    memory->live = memory->live - old_size + new_size;
-    memory->live_max = memory->live > memory->live_max ? memory->live : memory->live_max;
+    memory->live += new_size - old_size;
     return head + 1;
 }
 
@@ -82,7 +81,6 @@ struct world *world_create(const struct world_opts *given) {
     struct world *world = calloc(1, sizeof *world);
     ck_assert_ptr_nonnull(world);
     world->memory_before = world_memory.live;
-    world_memory.live_max = world_memory.live;
     if (opts->sockets) {
         world->began_ns = clock_ns();
     } else {

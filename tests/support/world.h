@@ -162,10 +162,10 @@ void ledger_check(const struct world *world, enum world_way way, unsigned client
 
 /** Memory that came from the hooks of servers and clients, and of ENet beneath them. */
 struct world_memory {
-    size_t live, live_max; /* bytes */
-    uint64_t calls;        /* that asked for memory */
-    uint64_t fail_at;      /* the call that gets none, counted from 1; 0 = none */
-    bool fail_on;          /* and every one after it */
+    _Atomic size_t live;    /* bytes */
+    _Atomic uint64_t calls; /* that asked for memory */
+    uint64_t fail_at;       /* the call that gets none, counted from 1; 0 = none */
+    bool fail_on;           /* and every one after it */
 };
 extern struct world_memory world_memory;
 extern const struct belay_hooks world_hooks;

@@ -1,0 +1,251 @@
+/*
+ * Two endpoints and a stranger's bare socket in a simulated network.
+ *
+ * The parties stand where a server and a client stand, without sessions: they count what they are
+ * told. The stranger says whatever bytes the test puts together.
+ */
+#ifndef BL_TESTS_PEER_PARTIES_H
+#define BL_TESTS_PEER_PARTIES_H
+
+#include "lib/net/sim.h"
+#include "lib/peer/endpoint.h"
+#include "tests/peer/enet_datagram.h"
+#include "tests/peer/enet_heap.h"
+#include <check.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PEERS_MAX 4
+#define GAME      UINT64_C(0x1234)
+#define PATIENCE  (2 * BL_SECOND)
+#define LINGER    (3 * BL_SECOND)
+
+/** One endpoint and whoever sits above it. */
+struct party {
+    struct bl_memory memory;
+    struct bl_timer_wheel wheel;
+    struct bl_net *net;
+    struct bl_endpoint *endpoint;
+    struct belay_stats stats;
+    struct bl_peer *peer; /* the newest */
+    unsigned bound_count, packet_count, progress_count, gone_count, denied_count;
+    struct bl_deny deny; /* the last, without its text */
+    char deny_text[256];
+    const struct belay_reason *refusal; /* of newcomers */
+    bool release_at_once;
+};
+
+static struct belay_sim *sim;
+static struct party server, client;
+static struct bl_net *bare; /* the stranger */
+
+static inline void bound(void *user, struct bl_peer *peer, const uint8_t nonce[BL_NONCE_SIZE]) {
+    struct party *party = user;
+    (void)nonce;
+    party->bound_count++;
+    party->peer = peer;
+    peer->receiver = party;
+    if (party->release_at_once) {
+        bl_endpoint_release(party->endpoint, peer, 0, LINGER);
+    }
+}
+
+static inline void packet(void *receiver, struct bl_packet *packet) {
+    ((struct party *)receiver)->packet_count++;
+    bl_packet_release(packet);
+}
+
+static inline void progress(void *receiver) {
+    ((struct party *)receiver)->progress_count++;
+}
+
+static inline void gone(void *receiver) {
+    ((struct party *)receiver)->gone_count++;
+}
+
+static inline const struct belay_reason *admit(void *user) {
+    return ((struct party *)user)->refusal;
+}
+
+static inline void denied(void *user, const struct bl_deny *deny) {
+    struct party *party = user;
+    party->denied_count++;
+    party->deny = *deny;
+    snprintf(party->deny_text, sizeof party->deny_text, "%.*s", deny->text_size,
+             (const char *)deny->text);
+}
+
+static inline struct bl_net *open_net(const char *local, const void *owner) {
+    struct bl_net *net = NULL;
+    struct bl_address address;
+    ck_assert_int_eq(bl_address_parse(&address, local, true), BELAY_OK);
+    ck_assert_int_eq(bl_sim_open(&net, sim, &address, owner), BELAY_OK);
+    return net;
+}
+
+static inline void open_party(struct party *party, const char *local, bool is_server,
+                              uint64_t game) {
+    static const struct bl_endpoint_ops ops = {
+        .bound = bound,
+        .packet = packet,
+        .progress = progress,
+        .gone = gone,
+        .admit = admit,
+        .denied = denied,
+    };
+    *party = (struct party){.net = open_net(local, is_server ? NULL : party)};
+    bl_memory_init(&party->memory, NULL, 0);
+    bl_timer_wheel_init(&party->wheel, bl_net_now(party->net));
+    const struct bl_endpoint_opts opts = {
+        .memory = &party->memory,
+        .wheel = &party->wheel,
+        .net = party->net,
+        .ops = &ops,
+        .user = party,
+        .stats = &party->stats,
+        .game = game,
+        .peer_max = PEERS_MAX,
+        .channel_count = 2,
+        .server = is_server,
+    };
+    ck_assert_msg(bl_endpoint_create(&party->endpoint, &opts) == BELAY_OK, "%s", belay_error());
+}
+
+static inline void open_all_with(uint64_t client_game) {
+    enet_heap_install();
+    sim = belay_sim_create(1);
+    open_party(&server, "10.0.0.1:7777", true, GAME);
+    open_party(&client, "*:0", false, client_game);
+    bare = open_net("*:0", &bare);
+}
+
+static inline void open_all(void) {
+    open_all_with(GAME);
+}
+
+static inline void close_party(struct party *party) {
+    bl_endpoint_destroy(party->endpoint);
+    ck_assert_uint_eq(party->memory.used, 0);
+    ck_assert_uint_eq(party->wheel.count, 0);
+    bl_net_close(party->net);
+}
+
+static inline void close_all(void) {
+    close_party(&server);
+    close_party(&client);
+    bl_net_close(bare);
+    belay_sim_destroy(sim);
+    ck_assert_uint_eq(enet_heap.used, 0);
+}
+
+static inline void serve(struct party *party) {
+    while (bl_endpoint_receive(party->endpoint)) {
+    }
+    bl_timer_wheel_advance(&party->wheel, bl_net_now(party->net));
+    bl_endpoint_flush(party->endpoint);
+}
+
+static inline void run(bl_duration duration) {
+    for (bl_time end = bl_sim_now(sim) + duration; bl_sim_now(sim) < end;) {
+        serve(&client);
+        serve(&server);
+        belay_sim_advance(sim, 5);
+    }
+}
+
+static inline struct belay_client *as_client(void *owner) {
+    return owner;
+}
+
+static inline void set_link(const struct belay_link *link) {
+    struct belay_link whole = *link;
+    whole.struct_size = sizeof whole;
+    belay_sim_link(sim, as_client(&client), &whole);
+}
+
+static inline void say(struct party *party, enum bl_delivery delivery) {
+    struct bl_packet *word = bl_packet_create(10, delivery);
+    memset(bl_packet_data(word), 0, 10);
+    ck_assert(bl_peer_send(party->peer, 0, word));
+    bl_packet_release(word);
+}
+
+static inline void dial(void) {
+    bl_endpoint_dial(client.endpoint, &server.net->local, false);
+}
+
+/** The client has a peer, and by its first word so has the server. */
+static inline void link_up(void) {
+    dial();
+    run(20 * BL_MILLISECOND);
+    ck_assert_uint_eq(client.bound_count, 1);
+    say(&client, BL_ORDERED);
+    run(50 * BL_MILLISECOND);
+    ck_assert_uint_eq(server.bound_count, 1);
+    ck_assert_uint_eq(server.packet_count, 1);
+}
+
+/* ---- the stranger */
+
+static inline void bare_send(const struct bl_address *to, const void *data, size_t size) {
+    uint8_t copy[BL_DATAGRAM_SIZE_MAX];
+    memcpy(copy, data, size);
+    ck_assert_uint_eq(bl_net_send(bare, &(struct bl_datagram){*to, copy, size}, 1), 1);
+}
+
+/** The answer, or NULL; good until the next call. */
+static inline const struct bl_datagram *bare_answer(void) {
+    static struct bl_datagram batch[BL_NET_BATCH_MAX];
+    serve(&server);
+    return bl_net_receive(bare, batch, 1) == 1 ? &batch[0] : NULL;
+}
+
+static inline struct bl_open open_of(uint32_t number) {
+    struct bl_open open = {.version = BL_WIRE_VERSION, .game = GAME, .attempt = 3};
+    memcpy(open.nonce, &number, sizeof number);
+    return open;
+}
+
+static inline void bare_open(const struct bl_open *open) {
+    uint8_t datagram[BL_OPEN_SIZE];
+    bare_send(&server.net->local, datagram, bl_open_write(datagram, open));
+}
+
+/** The tag that an OPEN with this nonce gets. */
+static inline uint32_t bare_accept(uint32_t number) {
+    struct bl_accept accept;
+    const struct bl_open open = open_of(number);
+    bare_open(&open);
+    const struct bl_datagram *answer = bare_answer();
+    ck_assert_ptr_nonnull(answer);
+    ck_assert_uint_eq(bl_datagram_kind(answer->data, answer->size), BL_DATAGRAM_ACCEPT);
+    ck_assert(bl_accept_read(&accept, answer->data, answer->size));
+    ck_assert_mem_eq(accept.nonce, open.nonce, sizeof accept.nonce);
+    ck_assert_uint_eq(accept.attempt, open.attempt);
+    return accept.tag;
+}
+
+/** A DATA datagram with one acknowledgement in it, which is valid whoever it is for. */
+static inline size_t data_of(uint8_t *out, uint32_t tag, enum bl_datagram_kind kind) {
+    const struct bl_data_header header = {.tag = tag};
+    bl_data_header_write(out, kind, &header);
+    struct bl_writer writer = enet_begin(out + BL_DATA_HEADER_SIZE, 100, 0);
+    enet_ack(&writer, 0, 1, 0);
+    bl_write_pad(&writer, bl_writer_size(&writer) + BL_DATA_TAG_SIZE);
+    return BL_DATA_HEADER_SIZE + bl_writer_size(&writer);
+}
+
+static inline void bare_data(uint32_t tag, enum bl_datagram_kind kind) {
+    uint8_t datagram[200];
+    bare_send(&server.net->local, datagram, data_of(datagram, tag, kind));
+}
+
+static inline uint64_t dropped_count(const struct party *party) {
+    uint64_t count = 0;
+    for (int i = 0; i < BELAY_DROP_COUNT; i++) {
+        count += party->stats.dropped[i];
+    }
+    return count;
+}
+
+#endif

@@ -1,0 +1,328 @@
+/* What goes over a binding, how it ends, and what never reaches it. */
+#include "tests/peer/parties.h"
+#include "tests/support/test.h"
+
+/* ---- data */
+
+START_TEST(data_from_another_address_is_dropped) {
+    open_all();
+    uint32_t tag = bare_accept(1);
+    struct bl_net *thief = open_net("*:0", NULL);
+    for (int i = 0; i < 2; i++) { /* while it is pending, and when it is bound */
+        uint8_t datagram[200];
+        struct bl_datagram data = {server.net->local, datagram,
+                                   data_of(datagram, tag, BL_DATAGRAM_DATA)};
+        ck_assert_uint_eq(bl_net_send(thief, &data, 1), 1);
+        serve(&server);
+        ck_assert_uint_eq(server.stats.dropped[BELAY_DROP_BINDING], i + 1);
+        ck_assert_uint_eq(server.bound_count, i);
+        bare_data(tag, BL_DATAGRAM_DATA);
+        serve(&server);
+        ck_assert_uint_eq(server.bound_count, 1);
+    }
+    bl_net_close(thief);
+    close_all();
+}
+END_TEST
+
+START_TEST(data_of_an_unknown_tag_or_without_its_seal_is_dropped) {
+    open_all();
+    uint32_t tag = bare_accept(1);
+    bare_data(tag + 1, BL_DATAGRAM_DATA);
+    uint8_t datagram[200];
+    size_t size = data_of(datagram, tag, BL_DATAGRAM_DATA);
+    for (size_t i = 0; i < BL_DATA_TAG_SIZE; i++) {
+        datagram[size - 1 - i] ^= 1;
+        bare_send(&server.net->local, datagram, size);
+        datagram[size - 1 - i] ^= 1;
+    }
+    serve(&server);
+    ck_assert_uint_eq(server.stats.dropped[BELAY_DROP_BINDING], 1 + BL_DATA_TAG_SIZE);
+    ck_assert_uint_eq(server.bound_count, 0);
+    close_all();
+}
+END_TEST
+
+/* Sessions may be fewer than handshakes: whoever comes too early tries again. */
+START_TEST(without_a_free_slot_a_binding_waits) {
+    open_all();
+    struct bl_peer *peers[PEERS_MAX];
+    uint32_t tags[PEERS_MAX];
+    for (uint32_t i = 0; i < PEERS_MAX; i++) {
+        tags[i] = bare_accept(i);
+        bare_data(tags[i], BL_DATAGRAM_DATA);
+        serve(&server);
+        peers[i] = server.peer;
+    }
+    uint32_t late = bare_accept(PEERS_MAX);
+    bare_data(late, BL_DATAGRAM_DATA);
+    serve(&server);
+    ck_assert_uint_eq(server.bound_count, PEERS_MAX);
+    ck_assert_uint_eq(server.stats.dropped[BELAY_DROP_MEMORY], 1);
+    bl_endpoint_release(server.endpoint, peers[2], 0, LINGER);
+    serve(&server);
+    bare_data(late, BL_DATAGRAM_DATA);
+    serve(&server);
+    ck_assert_uint_eq(server.bound_count, PEERS_MAX + 1);
+    ck_assert_ptr_eq(server.peer, peers[2]);
+    close_all();
+}
+END_TEST
+
+START_TEST(a_newcomer_may_be_turned_away_when_it_is_bound) {
+    open_all();
+    server.release_at_once = true;
+    for (uint32_t i = 0; i < 3 * PEERS_MAX; i++) {
+        uint32_t tag = bare_accept(i);
+        bare_data(tag, BL_DATAGRAM_DATA);
+        serve(&server);
+        ck_assert_uint_eq(server.bound_count, i + 1);
+        bare_data(tag, BL_DATAGRAM_DATA);
+        const struct bl_datagram *answer = bare_answer();
+        ck_assert(answer != NULL);
+        ck_assert_uint_eq(bl_datagram_kind(answer->data, answer->size), BL_DATAGRAM_GONE);
+    }
+    ck_assert_uint_eq(server.packet_count + server.progress_count, 0);
+    close_all();
+}
+END_TEST
+
+/* ---- the end */
+
+START_TEST(a_tombstone_says_gone_at_most_five_times_a_second) {
+    open_all();
+    link_up();
+    bl_endpoint_release(server.endpoint, server.peer, 0, LINGER);
+    run(5 * BL_MILLISECOND);
+    uint64_t before = server.stats.datagrams_out;
+    for (int i = 0; i < 500; i++) { /* 2.5 s */
+        say(&client, BL_UNSEQUENCED);
+        run(5 * BL_MILLISECOND);
+    }
+    ck_assert_uint_eq(server.stats.datagrams_out - before, 13); /* at 0, 200 ... 2,400 ms */
+    ck_assert_uint_eq(client.gone_count, 13);
+    ck_assert_uint_eq(server.stats.dropped[BELAY_DROP_LATE], 500);
+    run(LINGER);
+    before = server.stats.datagrams_out;
+    say(&client, BL_UNSEQUENCED);
+    run(10 * BL_MILLISECOND);
+    ck_assert_uint_eq(server.stats.datagrams_out, before); /* the tombstone has fallen */
+    ck_assert_uint_eq(server.stats.dropped[BELAY_DROP_BINDING], 1);
+    close_all();
+}
+END_TEST
+
+START_TEST(gone_is_never_answered) {
+    open_all();
+    uint32_t tag = bare_accept(1);
+    bare_data(tag, BL_DATAGRAM_GONE); /* pending */
+    ck_assert_ptr_null(bare_answer());
+    bare_data(tag, BL_DATAGRAM_DATA);
+    serve(&server);
+    bare_data(tag, BL_DATAGRAM_GONE); /* bound: the session hears of it */
+    ck_assert_ptr_null(bare_answer());
+    ck_assert_uint_eq(server.gone_count, 1);
+    bl_endpoint_release(server.endpoint, server.peer, 0, LINGER);
+    serve(&server);
+    for (int i = 0; i < 10; i++) {
+        bare_data(tag, BL_DATAGRAM_GONE); /* a tombstone: two of them would talk for ever */
+        ck_assert_ptr_null(bare_answer());
+        run(BL_SECOND / 4);
+    }
+    ck_assert_uint_eq(server.gone_count, 1);
+    close_all();
+}
+END_TEST
+
+START_TEST(an_open_of_a_binding_that_has_ended_is_not_answered) {
+    open_all();
+    uint32_t tag = bare_accept(1);
+    bare_data(tag, BL_DATAGRAM_DATA);
+    serve(&server);
+    bl_endpoint_release(server.endpoint, server.peer, 0, LINGER);
+    serve(&server);
+    const struct bl_open open = open_of(1);
+    bare_open(&open);
+    ck_assert_ptr_null(bare_answer());
+    run(LINGER + BL_SECOND);
+    ck_assert_uint_ne(bare_accept(1), tag); /* forgotten by now, so it is a new one */
+    close_all();
+}
+END_TEST
+
+START_TEST(last_words_are_repeated_until_they_are_acknowledged) {
+    open_all();
+    link_up();
+    set_link(&(struct belay_link){.cut_down = true});
+    say(&server, BL_ORDERED);
+    bl_endpoint_release(server.endpoint, server.peer, PATIENCE, LINGER);
+    uint64_t before = server.stats.datagrams_out;
+    run(BL_SECOND);
+    ck_assert(bl_endpoint_is_lingering(server.endpoint));
+    ck_assert(server.peer->connected);
+    uint64_t repeats = server.stats.datagrams_out - before;
+    ck_assert_msg(repeats >= 9 && repeats <= 11, "%d", (int)repeats); /* every 100 ms */
+    set_link(&(struct belay_link){.delay_ms = 0});
+    run(BL_SECOND);
+    ck_assert_uint_eq(client.packet_count, 1);
+    ck_assert(!bl_endpoint_is_lingering(server.endpoint));
+    ck_assert(!server.peer->connected);
+    close_all();
+}
+END_TEST
+
+START_TEST(last_words_that_nobody_acknowledges_end_with_patience) {
+    open_all();
+    link_up();
+    set_link(&(struct belay_link){.cut_down = true, .cut_up = true});
+    say(&server, BL_ORDERED);
+    bl_endpoint_release(server.endpoint, server.peer, PATIENCE, LINGER);
+    run(PATIENCE - 20 * BL_MILLISECOND);
+    ck_assert(server.peer->connected);
+    run(600 * BL_MILLISECOND); /* the next repeat is what finds that it is over */
+    ck_assert(!server.peer->connected);
+    uint64_t before = server.stats.datagrams_out;
+    run(5 * BL_SECOND);
+    ck_assert_uint_eq(server.stats.datagrams_out, before);
+    close_all();
+}
+END_TEST
+
+START_TEST(gone_ends_last_words_at_once) {
+    open_all();
+    link_up();
+    bl_endpoint_release(client.endpoint, client.peer, 0, LINGER); /* its side has forgotten all */
+    run(10 * BL_MILLISECOND);
+    say(&server, BL_ORDERED);
+    bl_endpoint_release(server.endpoint, server.peer, PATIENCE, LINGER);
+    run(30 * BL_MILLISECOND);
+    ck_assert(!server.peer->connected);
+    ck_assert(!bl_endpoint_is_lingering(server.endpoint));
+    ck_assert_uint_eq(server.gone_count, 0); /* nobody is there to hear it */
+    close_all();
+}
+END_TEST
+
+START_TEST(what_is_queued_leaves_before_a_peer_ends) {
+    open_all();
+    link_up();
+    say(&server, BL_UNSEQUENCED);
+    bl_endpoint_release(server.endpoint, server.peer, 0, LINGER);
+    run(20 * BL_MILLISECOND);
+    ck_assert_uint_eq(client.packet_count, 1);
+    ck_assert(!server.peer->connected);
+    close_all();
+}
+END_TEST
+
+START_TEST(whoever_released_a_peer_hears_no_more_of_it) {
+    open_all();
+    link_up();
+    say(&server, BL_ORDERED);
+    set_link(&(struct belay_link){.cut_down = true});
+    bl_endpoint_release(server.endpoint, server.peer, PATIENCE, LINGER);
+    unsigned packets = server.packet_count, steps = server.progress_count;
+    for (int i = 0; i < 20; i++) {
+        say(&client, BL_ORDERED);
+        run(10 * BL_MILLISECOND);
+    }
+    ck_assert_uint_eq(server.packet_count, packets);
+    ck_assert_uint_eq(server.progress_count, steps);
+    close_all();
+}
+END_TEST
+
+/* ---- garbage */
+
+#define GARBAGE_PER_LENGTH 3
+
+/** Throws random bytes of a kind at both parties. @return how many datagrams each got */
+static unsigned throw_garbage(struct bl_random *random, uint8_t kind, size_t size) {
+    uint8_t datagram[BL_DATAGRAM_SIZE_MAX];
+    for (int i = 0; i < GARBAGE_PER_LENGTH; i++) {
+        bl_random_bytes(random, datagram, size);
+        datagram[0] = kind;
+        if (kind == BL_DATAGRAM_OPEN) {
+            datagram[3] ^= 0x80; /* no version of ours, should the length be right */
+        }
+        bare_send(&server.net->local, datagram, size);
+        bare_send(&client.net->local, datagram, size);
+    }
+    return GARBAGE_PER_LENGTH;
+}
+
+START_TEST(garbage_of_any_kind_and_length_is_counted_and_does_no_harm) {
+    static const size_t lengths[] = {1,  2,  3,  7,  8,   22,  23,  24,  25,   26,  27,
+                                     28, 29, 30, 31, 100, 500, 575, 576, 1199, 1200};
+    struct bl_random random;
+    unsigned thrown = 0;
+    open_all();
+    link_up();
+    bl_random_init_seeded(&random, 7);
+    uint64_t in = server.stats.datagrams_in, drops = dropped_count(&server);
+    uint64_t client_drops = dropped_count(&client);
+    size_t used = server.memory.used;
+    for (unsigned kind = 0; kind <= 0xff; kind++) {
+        for (size_t i = 0; i < COUNT_OF(lengths); i++) {
+            thrown += throw_garbage(&random, (uint8_t)kind, lengths[i]);
+        }
+        serve(&server);
+        serve(&client);
+    }
+    ck_assert_uint_eq(server.stats.datagrams_in - in, thrown);
+    ck_assert_uint_eq(dropped_count(&server) - drops, thrown);
+    ck_assert_uint_eq(dropped_count(&client) - client_drops, thrown);
+    ck_assert_uint_eq(server.memory.used, used);
+    ck_assert_uint_eq(server.bound_count, 1);
+    ck_assert_uint_eq(server.gone_count + client.gone_count + client.denied_count, 0);
+
+    unsigned packets = server.packet_count;
+    say(&client, BL_ORDERED);
+    run(20 * BL_MILLISECOND);
+    ck_assert_uint_eq(server.packet_count, packets + 1);
+    close_all();
+}
+END_TEST
+
+/* The same with the right address, tag and seal: only ENet's commands are garbage. */
+START_TEST(sealed_garbage_of_any_length_is_counted_and_does_no_harm) {
+    struct bl_random random;
+    open_all();
+    uint32_t tag = bare_accept(1);
+    bl_random_init_seeded(&random, 8);
+    for (size_t size = 0; size <= BL_DATA_PAYLOAD_MAX; size++) {
+        uint8_t datagram[BL_DATAGRAM_SIZE_MAX] = {0};
+        const struct bl_data_header header = {.tag = tag};
+        bl_data_header_write(datagram, BL_DATAGRAM_DATA, &header);
+        bl_random_bytes(&random, datagram + BL_DATA_HEADER_SIZE, size);
+        bare_send(&server.net->local, datagram, BL_DATA_HEADER_SIZE + size + BL_DATA_TAG_SIZE);
+        if (size % 64 == 0) {
+            serve(&server);
+        }
+    }
+    serve(&server);
+    ck_assert_uint_eq(server.stats.dropped[BELAY_DROP_COMMAND], BL_DATA_PAYLOAD_MAX + 1);
+    ck_assert_uint_eq(server.bound_count, 1); /* the binding was proven, whatever it carried */
+    ck_assert(server.peer->connected);
+    close_all();
+}
+END_TEST
+
+static void add_tests(TCase *tests) {
+    tcase_add_test(tests, data_from_another_address_is_dropped);
+    tcase_add_test(tests, data_of_an_unknown_tag_or_without_its_seal_is_dropped);
+    tcase_add_test(tests, without_a_free_slot_a_binding_waits);
+    tcase_add_test(tests, a_newcomer_may_be_turned_away_when_it_is_bound);
+    tcase_add_test(tests, a_tombstone_says_gone_at_most_five_times_a_second);
+    tcase_add_test(tests, gone_is_never_answered);
+    tcase_add_test(tests, an_open_of_a_binding_that_has_ended_is_not_answered);
+    tcase_add_test(tests, last_words_are_repeated_until_they_are_acknowledged);
+    tcase_add_test(tests, last_words_that_nobody_acknowledges_end_with_patience);
+    tcase_add_test(tests, gone_ends_last_words_at_once);
+    tcase_add_test(tests, what_is_queued_leaves_before_a_peer_ends);
+    tcase_add_test(tests, whoever_released_a_peer_hears_no_more_of_it);
+    tcase_add_test(tests, garbage_of_any_kind_and_length_is_counted_and_does_no_harm);
+    tcase_add_test(tests, sealed_garbage_of_any_length_is_counted_and_does_no_harm);
+}
+
+TEST_MAIN("peer endpoint", add_tests)

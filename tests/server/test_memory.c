@@ -1,0 +1,190 @@
+/* Memory runs out at every single point: nothing crashes, nothing leaks, and what was promised
+ * holds: a message that was taken arrives, or the session ends and says so. */
+#include "tests/support/world.h"
+#include <string.h>
+
+static void fail_from(uint64_t call, bool on) {
+    world_memory.fail_at = world_memory.calls + call;
+    world_memory.fail_on = on;
+}
+
+static void no_more_failures(void) {
+    world_memory.fail_at = 0;
+    world_memory.fail_on = false;
+}
+
+static enum belay_result start_server(struct belay_server **out, struct belay_sim *sim) {
+    struct belay_server_opts opts = BELAY_SERVER_OPTS_INIT;
+    opts.hooks = &world_hooks;
+    opts.sim = sim;
+    opts.listen = sim != NULL ? WORLD_ADDRESS : "127.0.0.1:0";
+    return belay_server_start(out, &opts);
+}
+
+static enum belay_result create_client(struct belay_client **out, struct belay_sim *sim) {
+    struct belay_client_opts opts = BELAY_CLIENT_OPTS_INIT;
+    opts.hooks = &world_hooks;
+    opts.sim = sim;
+    return belay_client_create(out, &opts);
+}
+
+/* R16, G11: a start that fails rolls back everything, in a simulation and over sockets. */
+START_TEST(a_failing_start_leaves_nothing_behind) {
+    struct belay_sim *sim = _i == 0 ? belay_sim_create(1) : NULL;
+    enum belay_result result = BELAY_E_NO_MEMORY;
+    struct belay_server *server = NULL;
+    uint64_t call = 0;
+    while (result != BELAY_OK) {
+        fail_from(++call, false);
+        result = start_server(&server, sim);
+        no_more_failures();
+        if (result != BELAY_OK) {
+            ck_assert_msg(result == BELAY_E_NO_MEMORY, "allocation %d: %s: %s", (int)call,
+                          belay_result_name(result), belay_error());
+            ck_assert_ptr_null(server);
+            ck_assert_uint_eq(world_memory.live, 0);
+        }
+    }
+    ck_assert_uint_gt(call, 5);
+    belay_server_destroy(server);
+    belay_sim_destroy(sim);
+    ck_assert_uint_eq(world_memory.live, 0);
+}
+END_TEST
+
+START_TEST(a_failing_create_leaves_nothing_behind) {
+    struct belay_sim *sim = _i == 0 ? belay_sim_create(1) : NULL;
+    enum belay_result result = BELAY_E_NO_MEMORY;
+    struct belay_client *client = NULL;
+    uint64_t call = 0;
+    while (result != BELAY_OK) {
+        fail_from(++call, false);
+        result = create_client(&client, sim);
+        no_more_failures();
+        if (result != BELAY_OK) {
+            ck_assert_msg(result == BELAY_E_NO_MEMORY, "allocation %d: %s: %s", (int)call,
+                          belay_result_name(result), belay_error());
+            ck_assert_ptr_null(client);
+            ck_assert_uint_eq(world_memory.live, 0);
+        }
+    }
+    ck_assert_uint_gt(call, 5);
+    belay_client_destroy(client);
+    belay_sim_destroy(sim);
+    ck_assert_uint_eq(world_memory.live, 0);
+}
+END_TEST
+
+/* A connect that fails leaves the client as it was: the next one works. */
+START_TEST(a_failing_connect_can_be_tried_again) {
+    struct world *world = world_create(NULL);
+    struct belay_connect_opts opts = BELAY_CONNECT_OPTS_INIT;
+    enum belay_result result = BELAY_E_NO_MEMORY;
+    uint64_t call = 0;
+    opts.invite = world->address;
+    opts.login = "player 0";
+    opts.login_size = 8;
+    while (result != BELAY_OK) {
+        fail_from(++call, false);
+        result = belay_client_connect(world->clients[0].it, &opts);
+        no_more_failures();
+        ck_assert(result == BELAY_OK || result == BELAY_E_NO_MEMORY);
+    }
+    ck_assert_uint_gt(call, 1);
+    world_until(world, world_is_open(world, 0), 1000);
+    ck_assert_str_eq(told_events(world, CLIENT, 0), "OPEN");
+    world_destroy(world);
+}
+END_TEST
+
+static void refuse_when_accept_fails(struct world *world, unsigned client, belay_session session) {
+    uint8_t user_id[16];
+    world_user_id(world, client, user_id);
+    if (belay_server_accept(world->server, session, user_id, "welcome", 7) == BELAY_E_NO_MEMORY) {
+        belay_server_close(world->server, session, NULL);
+    }
+}
+
+static void talk(struct world *world) {
+    for (int i = 0; i < 10; i++) {
+        static const size_t sizes[] = {20, 3000, 500, 20000};
+        size_t size = sizes[i % 4];
+        ledger_send(world, UP, 0, 0, size);
+        ledger_send(world, DOWN, 0, 0, size);
+        ledger_send(world, UP, 0, 1, size < 8000 ? size : 8000);
+        world_run(world, 20);
+    }
+}
+
+static void try_to_connect(struct world *world) {
+    struct belay_connect_opts opts = BELAY_CONNECT_OPTS_INIT;
+    opts.invite = world->address;
+    opts.login = "player 0";
+    opts.login_size = 8;
+    world->clients[0].attempts = 1;
+    while (belay_client_connect(world->clients[0].it, &opts) == BELAY_E_NO_MEMORY) {
+        no_more_failures(); /* all of them were to fail */
+    }
+}
+
+/** The same story with failures from one call on. @return calls it made */
+static uint64_t live_through(uint64_t call, bool on) {
+    struct world *world = world_create(&(struct world_opts){
+        .link = {.delay_ms = 10}, .server = {.heartbeat_ms = 300, .lost_ms = 1500}});
+    world->login = refuse_when_accept_fails;
+    uint64_t begin = world_memory.calls;
+    if (call > 0) {
+        fail_from(call, on);
+    }
+    try_to_connect(world);
+    world_run(world, 100);
+    talk(world);
+    no_more_failures();
+    uint64_t calls = world_memory.calls - begin;
+    world_run(world, 4000);
+    if (told_count(world, CLIENT, 0, BELAY_EVENT_CLOSED) == 0 && world_is_open(world, 0)) {
+        ledger_check(world, UP, 0, 0);
+        ledger_check(world, DOWN, 0, 0);
+        ledger_send(world, UP, 0, 0, 100);
+        ledger_send(world, DOWN, 0, 0, 100);
+        world_run(world, 1000);
+        ledger_check(world, UP, 0, 0);
+        ledger_check(world, DOWN, 0, 0);
+    } else { /* it ended, on both sides, once */
+        ck_assert_uint_eq(told_count(world, CLIENT, 0, BELAY_EVENT_CLOSED), 1);
+        ck_assert_uint_le(told_count(world, SERVER, 0, BELAY_EVENT_CLOSED), 1);
+        world_connect(world, 0); /* and all is well again */
+        world_until(world, world_is_open(world, 0), 2000);
+    }
+    world_destroy(world);
+    return calls;
+}
+
+/* A27, W-A1, W-A2: one allocation fails, each in its turn. */
+START_TEST(a_session_survives_or_ends_when_one_allocation_fails) {
+    uint64_t calls = live_through(0, false);
+    ck_assert_uint_gt(calls, 100);
+    for (uint64_t call = 1; call <= calls; call++) {
+        live_through(call, false);
+    }
+}
+END_TEST
+
+/* And all from there on, until the memory comes back. */
+START_TEST(a_session_survives_or_ends_when_memory_is_out_for_a_while) {
+    uint64_t calls = live_through(0, false);
+    for (uint64_t call = 1; call <= calls; call += 3) {
+        live_through(call, true);
+    }
+}
+END_TEST
+
+static void add_tests(TCase *tests) {
+    tcase_add_loop_test(tests, a_failing_start_leaves_nothing_behind, 0, 2);
+    tcase_add_loop_test(tests, a_failing_create_leaves_nothing_behind, 0, 2);
+    tcase_add_test(tests, a_failing_connect_can_be_tried_again);
+    tcase_add_test(tests, a_session_survives_or_ends_when_one_allocation_fails);
+    tcase_add_test(tests, a_session_survives_or_ends_when_memory_is_out_for_a_while);
+}
+
+TEST_MAIN("memory", add_tests)
