@@ -159,7 +159,9 @@ static bool bind_peer(struct bl_endpoint *endpoint, struct bl_binding *binding,
     }
     bl_binding_bind(binding, peer);
     peer->binding = binding;
-    bl_rtt_sample(&peer->rtt, round_trip);
+    if (round_trip >= 0) {
+        bl_rtt_sample(&peer->rtt, round_trip);
+    }
     endpoint->ops->bound(endpoint->user, peer, binding->nonce);
     return true;
 }

@@ -20,6 +20,7 @@ size_t bl_dial_write(struct bl_dial *dial, bl_time now, uint8_t *out) {
     size_t size = bl_open_write(out, &dial->open);
     dial->sent_at[dial->open.attempt % BL_DIAL_REMEMBERED] = now;
     dial->open.attempt++;
+    dial->sent_count++;
     bool fast = now - dial->started_at < BL_DIAL_FAST_FOR;
     dial->next_at = now + (fast ? BL_DIAL_REPEAT_FAST : BL_DIAL_REPEAT_SLOW);
     return size;
@@ -32,5 +33,9 @@ bool bl_dial_is_answer(const struct bl_dial *dial, const struct bl_address *from
 }
 
 bl_duration bl_dial_round_trip(const struct bl_dial *dial, uint8_t attempt, bl_time now) {
-    return now - dial->sent_at[attempt % BL_DIAL_REMEMBERED];
+    uint32_t remembered =
+        dial->sent_count < BL_DIAL_REMEMBERED ? dial->sent_count : BL_DIAL_REMEMBERED;
+    uint8_t age =
+        (uint8_t)(dial->open.attempt - 1 - attempt); /* in repeats; wraps as attempts do */
+    return age < remembered ? now - dial->sent_at[attempt % BL_DIAL_REMEMBERED] : -1;
 }

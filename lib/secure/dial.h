@@ -15,6 +15,7 @@ struct bl_dial {
     bool active;
     struct bl_address address;
     struct bl_open open;
+    uint32_t sent_count;
     bl_time started_at, next_at;
     bl_time sent_at[BL_DIAL_REMEMBERED]; /* by attempt */
 };
@@ -32,7 +33,8 @@ size_t bl_dial_write(struct bl_dial *dial, bl_time now, uint8_t *out);
 /** Whether an answer with this nonce, from this address, is for this attempt. */
 bool bl_dial_is_answer(const struct bl_dial *dial, const struct bl_address *from,
                        const uint8_t nonce[BL_NONCE_SIZE]);
-/** The round trip that the answer to repeat @p attempt has taken. */
+/** The round trip that the answer to repeat @p attempt has taken; -1 for one never sent, or too
+ * long ago. */
 bl_duration bl_dial_round_trip(const struct bl_dial *dial, uint8_t attempt, bl_time now);
 
 #endif
