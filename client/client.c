@@ -74,19 +74,19 @@ static void retire(void *user, struct bl_session *session) {
     }
 }
 
-static void set_limits(struct bl_shared *shared, const struct belay_client_opts *opts) {
+static enum belay_result set_limits(struct bl_shared *shared,
+                                    const struct belay_client_opts *opts) {
     shared->role = BL_ROLE_CLIENT;
     shared->features = BL_FEATURES_KNOWN;
     shared->state_events = opts->state_events;
     shared->limits = (struct bl_limits){
-        .heartbeat = bl_options_duration(opts->heartbeat_ms, 0),
-        .lost = bl_options_duration(opts->lost_ms, 0),
         .resume_window = opts->no_resume ? 0 : BL_FOREVER,
         .send_messages = bl_options_count(opts->send_messages_max, BELAY_SEND_MESSAGES_DEFAULT),
         .send_bytes = bl_options_count(opts->send_bytes_max, BELAY_SEND_BYTES_DEFAULT),
         .queued_max = bl_options_count(opts->memory_max, BELAY_MEMORY_DEFAULT),
         .credit = {.messages = BELAY_CREDIT_MESSAGES, .bytes = BELAY_CREDIT_BYTES},
     };
+    return bl_options_liveness(&shared->limits, opts->heartbeat_ms, opts->lost_ms, true);
 }
 
 static enum belay_result open_network(struct belay_client *client,
@@ -106,12 +106,15 @@ static enum belay_result start(struct belay_client *client, const struct belay_c
     static const struct bl_endpoint_ops ops = {.bound = bound, .denied = denied};
     struct bl_shared *shared = &client->loop.shared;
     struct bl_net *net;
-    set_limits(shared, opts);
+    enum belay_result result = set_limits(shared, opts);
+    if (result != BELAY_OK) {
+        return result;
+    }
     client->connect = bl_options_duration(opts->connect_ms, BELAY_CONNECT_MS_DEFAULT);
     shared->retire = retire;
     shared->changed = changed;
     shared->user = client;
-    enum belay_result result = bl_shared_set_channels(shared, opts->channels, opts->channel_count);
+    result = bl_shared_set_channels(shared, opts->channels, opts->channel_count);
     if (result == BELAY_OK) {
         result = open_network(client, opts, &net);
     }

@@ -122,13 +122,12 @@ static enum belay_result open_network(struct belay_server *server,
                              : bl_udp_open(out, &local, &server->loop.memory);
 }
 
-static void set_limits(struct bl_shared *shared, const struct belay_server_opts *opts) {
+static enum belay_result set_limits(struct bl_shared *shared,
+                                    const struct belay_server_opts *opts) {
     shared->role = BL_ROLE_SERVER;
     shared->features = BL_FEATURES_KNOWN;
     shared->state_events = opts->state_events;
     shared->limits = (struct bl_limits){
-        .heartbeat = bl_options_duration(opts->heartbeat_ms, BELAY_HEARTBEAT_MS_DEFAULT),
-        .lost = bl_options_duration(opts->lost_ms, BELAY_LOST_MS_DEFAULT),
         .login = bl_options_duration(opts->login_ms, BELAY_LOGIN_MS_DEFAULT),
         .resume_window = opts->no_resume ? 0
                                          : bl_options_duration(opts->resume_window_ms,
@@ -138,6 +137,7 @@ static void set_limits(struct bl_shared *shared, const struct belay_server_opts 
         .queued_max = bl_options_count(opts->memory_max, BELAY_MEMORY_DEFAULT),
         .credit = {.messages = BELAY_CREDIT_MESSAGES, .bytes = BELAY_CREDIT_BYTES},
     };
+    return bl_options_liveness(&shared->limits, opts->heartbeat_ms, opts->lost_ms, false);
 }
 
 /** Everything behind the network; what it has begun when it fails, belay_server_destroy() ends. */
@@ -145,8 +145,11 @@ static enum belay_result start(struct belay_server *server, const struct belay_s
     static const struct bl_endpoint_ops ops = {.bound = bound, .admit = admit};
     struct bl_shared *shared = &server->loop.shared;
     struct bl_net *net;
-    set_limits(shared, opts);
-    enum belay_result result = bl_shared_set_channels(shared, opts->channels, opts->channel_count);
+    enum belay_result result = set_limits(shared, opts);
+    if (result != BELAY_OK) {
+        return result;
+    }
+    result = bl_shared_set_channels(shared, opts->channels, opts->channel_count);
     if (result != BELAY_OK) {
         return result;
     }

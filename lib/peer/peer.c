@@ -15,6 +15,7 @@
 
 /* Above channels x span (256 segments) x segment, or ENet refuses the very segment that all wait
  * for. */
+#define LOSS_INTERVAL       (10 * BL_SECOND)
 #define WAITING_PER_CHANNEL (320U * BL_FRAME_SIZE_MAX)
 
 enet_uint32 bl_enet_time(bl_time now) {
@@ -163,6 +164,7 @@ struct bl_peer *bl_peer_connect(struct bl_host *host, bl_time now) {
                              .connected = true,
                              .received_at = now,
                              .sent_at = now,
+                             .loss_since = now,
                              .timer = timer};
     bl_delay_window_init(&peer->window);
     bl_tune_connected(peer, now);
@@ -258,13 +260,20 @@ bool bl_peer_send(struct bl_peer *peer, uint8_t channel, struct bl_packet *packe
     return true;
 }
 
-static void count_resent(struct bl_peer *peer) {
-    enet_uint32 lost = peer->enet->packetsLost;
-    if (lost > peer->lost_seen) { /* else ENet began a new interval, and counts from 0 */
-        peer->resent_count += lost - peer->lost_seen;
+/** ENet counts what it sends and repeats; tune.c keeps it from starting anew. */
+static void count_resent(struct bl_peer *peer, bl_time now) {
+    const ENetPeer *enet = peer->enet;
+    peer->resent_count += enet->packetsLost - peer->lost_seen;
+    peer->lost_seen = enet->packetsLost;
+    uint32_t sent = enet->packetsSent - peer->sent_seen;
+    if (now - peer->loss_since < LOSS_INTERVAL || sent == 0) {
+        return;
     }
-    peer->lost_seen = lost;
-    peer->loss = (float)peer->enet->packetLoss / (float)ENET_PEER_PACKET_LOSS_SCALE;
+    float loss = (float)(enet->packetsLost - peer->loss_base) / (float)sent;
+    peer->loss = loss < 1 ? loss : 1;
+    peer->loss_since = now;
+    peer->sent_seen = enet->packetsSent;
+    peer->loss_base = enet->packetsLost;
 }
 
 void bl_host_flush(struct bl_host *host, bl_time now) {
@@ -273,7 +282,7 @@ void bl_host_flush(struct bl_host *host, bl_time now) {
         peer->loose_count = 0;
         bl_tune_timers(peer, now);
         bl_host_serve(host, peer, now);
-        count_resent(peer);
+        count_resent(peer, now);
         bl_tune_timers(peer, now);
     }
 }

@@ -37,7 +37,10 @@ struct bl_peer {
     struct bl_delay_window window;
     bl_time received_at; /* last datagram that was valid to the last command */
     bl_time sent_at;
-    uint64_t resent_count;         /* reliable commands that ENet sent again */
+    uint64_t resent_count; /* reliable commands that ENet sent again */
+    bl_time loss_since;    /* when the interval below began */
+    uint32_t sent_seen;    /* ENet's own counts then, and when we last looked */
+    uint32_t loss_base;
     uint32_t lost_seen;            /* ENet's own count when we last looked */
     float loss;                    /* share of commands repeated lately, smoothed */
     struct bl_timer timer;         /* the earliest retransmission */

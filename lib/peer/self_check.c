@@ -27,9 +27,13 @@ enum belay_result bl_self_check(void) {
     if (result != BELAY_OK) {
         return result;
     }
-    bool in_force = host->port.create_calls > 0 && bl_peer_connect(host, BL_SECOND) != NULL &&
-                    everything_came_to_us(&host->port);
+    struct bl_peer *peer = host->port.create_calls > 0 ? bl_peer_connect(host, BL_SECOND) : NULL;
+    bool no_memory = peer == NULL && host->port.receive_calls > 0;
+    bool in_force = everything_came_to_us(&host->port);
     bl_host_destroy(host);
+    if (no_memory) {
+        return bl_fail(BELAY_E_NO_MEMORY, "no memory for a peer");
+    }
     if (!in_force) {
         return bl_fail(
             BELAY_E_ENET_PORT,

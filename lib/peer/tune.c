@@ -14,6 +14,7 @@
  * reached. */
 #define NEVER_MS      UINT32_MAX
 #define WINDOW_BYTES  (1024U * 1024U) /* ENet's 64 KiB caps a peer at 5 Mbit/s over 100 ms */
+#define ATTEMPTS_MAX  16 /* ENet takes the 65,537th for the first, and shifts by the count */
 #define STALE_AFTER   BL_SECOND
 #define STALE_TIMEOUT (500 * BL_MILLISECOND)
 
@@ -51,9 +52,14 @@ void bl_tune_timers(struct bl_peer *peer, bl_time now) {
          at != enet_list_end(&enet->sentReliableCommands); at = enet_list_next(at)) {
         ENetOutgoingCommand *command = (ENetOutgoingCommand *)(void *)at;
         command->roundTripTimeout = timeout_ms;
+        if (command->sendAttempts > ATTEMPTS_MAX) {
+            command->sendAttempts = ATTEMPTS_MAX;
+        }
         int32_t due = bl_serial_distance(command->sentTime + timeout_ms, now_ms);
         earliest = due < earliest ? due : earliest;
     }
-    enet->nextTimeout = now_ms + (enet_uint32)earliest;
+    /* What was due more than a day ago ENet takes for the future: then it is due now. */
+    enet->nextTimeout = now_ms + (enet_uint32)(earliest > 0 ? earliest : 0);
+    enet->packetLossEpoch = now_ms; /* its counts go on: count_resent() reads them */
     bl_timer_arm(wheel, &peer->timer, now + earliest * BL_MILLISECOND);
 }

@@ -15,8 +15,8 @@
 struct bl_coordinator {
     struct bl_shared *shared;
     struct bl_slot_map sessions;
-    struct bl_hash_map by_identity; /* live ones */
-    uint32_t held_count;
+    struct bl_hash_map by_handshake; /* not yet accepted: strangers choose these names */
+    struct bl_hash_map by_user;      /* accepted: the application chose these */
 };
 
 /** Takes over shared->retire. @param session_max live and ended ones together */
@@ -26,7 +26,7 @@ void bl_coordinator_init(struct bl_coordinator *coordinator, struct bl_shared *s
 void bl_coordinator_finish(struct bl_coordinator *coordinator);
 
 /**
- * The live session of this remote identity, or a new one.
+ * The session that this handshake began, while nobody has been accepted in it, or a new one.
  *
  * @return 0 when there is no room or no memory
  */
@@ -46,7 +46,7 @@ uint32_t bl_coordinator_count(const struct bl_coordinator *coordinator);
 /**
  * The application accepts a login, and may name the user: from then on that is its identity.
  *
- * @param user_id NULL keeps the identity of the handshake
+ * @param user_id NULL gives it a random name
  * @return what bl_session_accept() says; BELAY_E_STATE too when that user has a session already
  */
 enum belay_result bl_coordinator_accept(struct bl_coordinator *coordinator, belay_session handle,

@@ -169,6 +169,7 @@ static void adopt_limits(struct bl_session *session, const struct bl_welcome *we
     if (shared->limits.lost == 0) {
         session->lost = bl_from_ms(welcome->lost_ms);
     }
+    session->heartbeat = bl_earlier(session->heartbeat, session->lost / 2);
     if (shared->limits.resume_window != 0) {
         session->resume_window = bl_from_ms(welcome->resume_window_ms);
     }

@@ -27,6 +27,24 @@ bl_duration bl_options_duration(uint32_t ms, uint32_t otherwise) {
     return ms == BELAY_FOREVER ? BL_FOREVER : bl_from_ms(ms);
 }
 
+enum belay_result bl_options_liveness(struct bl_limits *limits, uint32_t heartbeat_ms,
+                                      uint32_t lost_ms, bool adopt) {
+    uint32_t heartbeat_default = adopt ? 0 : BELAY_HEARTBEAT_MS_DEFAULT;
+    uint32_t lost_default = adopt ? 0 : BELAY_LOST_MS_DEFAULT;
+    limits->heartbeat = bl_options_duration(heartbeat_ms, heartbeat_default);
+    limits->lost = bl_options_duration(lost_ms, lost_default);
+    if (heartbeat_ms == 0) {
+        limits->heartbeat = bl_earlier(limits->heartbeat, limits->lost / 3);
+    }
+    bool for_ever = limits->heartbeat == BL_FOREVER && limits->lost == BL_FOREVER;
+    if (limits->lost > 0 && limits->heartbeat >= limits->lost && !for_ever) {
+        return bl_fail(BELAY_E_INVALID, "%s: a heartbeat of %u ms must be shorter than lost, %u ms",
+                       lost_ms != 0 ? "lost_ms" : "heartbeat_ms", bl_to_ms(limits->heartbeat),
+                       bl_to_ms(limits->lost));
+    }
+    return BELAY_OK;
+}
+
 enum belay_result bl_options_need_secure_layer(const char *field) {
     return bl_fail(
         BELAY_E_INVALID,
@@ -35,7 +53,7 @@ enum belay_result bl_options_need_secure_layer(const char *field) {
 
 enum belay_result bl_options_address(struct bl_address *out, const char *text, bool simulated,
                                      const char *field) {
-    enum belay_result result = bl_address_parse(out, text, simulated);
+    enum belay_result result = bl_address_parse(out, text, true);
     if (result != BELAY_OK) {
         return result;
     }

@@ -22,6 +22,15 @@ static inline uint32_t bl_options_count(uint32_t value, uint32_t otherwise) {
     return value != 0 ? value : otherwise;
 }
 
+/**
+ * Checks and sets heartbeat and lost: what is not given follows from the other, a third of lost at
+ * most, or stays 0 where @p adopt says that the other side's will be taken.
+ *
+ * @return BELAY_OK, BELAY_E_INVALID: a heartbeat must be shorter than what it is to prevent
+ */
+enum belay_result bl_options_liveness(struct bl_limits *limits, uint32_t heartbeat_ms,
+                                      uint32_t lost_ms, bool adopt);
+
 /** A feature of the secure layer, which is not there yet: BELAY_E_INVALID naming the field. */
 enum belay_result bl_options_need_secure_layer(const char *field);
 

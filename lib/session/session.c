@@ -86,8 +86,11 @@ static void leave_lists(struct bl_session *session) {
     if (session->pumping) {
         leave_pump(session);
     }
-    if (session->shared->polled.session == session) {
-        session->shared->polled.session = NULL;
+    struct bl_polled *polled = &session->shared->polled;
+    if (polled->session == session) {
+        bool counts = polled->message != NULL && polled->message->kind == BL_MESSAGE_RECEIVED;
+        session->shared->queued -= counts ? polled->message->size : 0;
+        polled->session = NULL;
     }
 }
 

@@ -44,6 +44,9 @@ enum belay_result bl_shared_set_channels(struct bl_shared *shared,
         {.name = "reliable", .mode = BELAY_RELIABLE},
         {.name = "unreliable", .mode = BELAY_UNRELIABLE},
     };
+    if (channels != NULL && count == 0) {
+        return bl_fail(BELAY_E_INVALID, "channel_count: 0, with channels given");
+    }
     if (count == 0) {
         channels = defaults;
         count = 2;
