@@ -201,13 +201,15 @@ static void take_accept(struct bl_endpoint *endpoint, const struct bl_datagram *
         bl_binding_create(&endpoint->bindings, accept.nonce, &datagram->address, accept.tag);
     if (binding == NULL) {
         drop(endpoint, BELAY_DROP_MEMORY);
-        return; /* a repeat will bring another ACCEPT */
+        return;
     }
     bl_time now = bl_net_now(endpoint->net);
     bl_duration round_trip = bl_dial_round_trip(dial, accept.attempt, now);
-    bl_endpoint_hang_up(endpoint);
+    bl_endpoint_hang_up(endpoint); /* before ops.bound, which may dial again */
     if (!bind_peer(endpoint, binding, round_trip)) {
         bl_binding_destroy(binding);
+        dial->active = true; /* a repeat will bring another ACCEPT */
+        bl_timer_arm(endpoint->wheel, &endpoint->dial_timer, dial->next_at);
     }
 }
 

@@ -279,7 +279,7 @@ static void count_resent(struct bl_peer *peer, bl_time now) {
 void bl_host_flush(struct bl_host *host, bl_time now) {
     while (host->dirty_first != NULL) {
         struct bl_peer *peer = take_dirty(host);
-        peer->loose_count = 0;
+        peer->loose_count = peer->said_count = 0;
         bl_tune_timers(peer, now);
         bl_host_serve(host, peer, now);
         count_resent(peer, now);

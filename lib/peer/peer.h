@@ -50,6 +50,7 @@ struct bl_peer {
     bl_duration linger;            /* and how long its binding is a tombstone then */
     bool dirty;                    /* has something to send */
     uint32_t loose_count;          /* unsequenced packets queued since the last flush */
+    uint32_t said_count;           /* of these, frames of the session itself */
 };
 
 struct bl_host_ops {

@@ -27,7 +27,7 @@ static void ping(struct bl_session *session, enum bl_delivery delivery) {
     uint32_t nonce = (uint32_t)bl_random_u64(session->shared->random) | 1; /* 0 means none */
     bl_liveness_ping(&session->liveness, nonce, bl_attended(session->shared));
     bl_session_say(session, frame, bl_ping_write(frame, sizeof frame, nonce), delivery);
-    bl_incoming_report(session, true);
+    bl_incoming_report(session, BL_REPORT_AGAIN);
 }
 
 bool bl_heartbeat_judge(struct bl_session *session) {
@@ -73,7 +73,7 @@ void bl_heartbeat_take_ping(struct bl_session *session, const void *data, size_t
         return;
     }
     bl_session_say(session, frame, bl_pong_write(frame, sizeof frame, &pong), BL_UNSEQUENCED);
-    bl_incoming_report(session, true);
+    bl_incoming_report(session, BL_REPORT_AGAIN);
 }
 
 void bl_heartbeat_take_pong(struct bl_session *session, const void *data, size_t size) {

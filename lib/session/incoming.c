@@ -193,13 +193,10 @@ static bool is_report_due(const struct bl_session *session) {
            bl_attended(shared) >= session->report_by;
 }
 
-void bl_incoming_report(struct bl_session *session, bool always) {
+/** Tells how far the application has come, on every channel that it ever took from. */
+static void report(struct bl_session *session, enum bl_delivery delivery) {
     uint8_t frame[2 + 5 * BELAY_CHANNELS_MAX];
     struct bl_handled handled = {0};
-    if (session->peer == NULL || session->report_channels == 0 ||
-        (!always && !is_report_due(session))) {
-        return;
-    }
     for (uint8_t i = 0; i < session->shared->channel_count; i++) {
         if ((session->report_channels >> i & 1) != 0) {
             handled.channels[handled.count].channel = i;
@@ -207,7 +204,15 @@ void bl_incoming_report(struct bl_session *session, bool always) {
             handled.count++;
         }
     }
-    bl_session_say(session, frame, bl_handled_write(frame, sizeof frame, &handled), BL_UNSEQUENCED);
+    bl_session_say(session, frame, bl_handled_write(frame, sizeof frame, &handled), delivery);
     session->unreported = (struct bl_credit){0};
     session->report_by = BL_TIME_NEVER;
+}
+
+void bl_incoming_report(struct bl_session *session, enum bl_report_cause cause) {
+    if (session->peer == NULL || session->report_channels == 0 ||
+        (cause == BL_REPORT_IF_DUE && !is_report_due(session))) {
+        return;
+    }
+    report(session, cause == BL_REPORT_LAST ? BL_ORDERED : BL_UNSEQUENCED);
 }

@@ -36,8 +36,8 @@ enum belay_result bl_options_liveness(struct bl_limits *limits, uint32_t heartbe
     if (heartbeat_ms == 0) {
         limits->heartbeat = bl_earlier(limits->heartbeat, limits->lost / 3);
     }
-    bool for_ever = limits->heartbeat == BL_FOREVER && limits->lost == BL_FOREVER;
-    if (limits->lost > 0 && limits->heartbeat >= limits->lost && !for_ever) {
+    bool never = limits->heartbeat == BL_FOREVER; /* leaves the pings to the other side */
+    if (limits->lost > 0 && limits->heartbeat >= limits->lost && !never) {
         return bl_fail(BELAY_E_INVALID, "%s: a heartbeat of %u ms must be shorter than lost, %u ms",
                        lost_ms != 0 ? "lost_ms" : "heartbeat_ms", bl_to_ms(limits->heartbeat),
                        bl_to_ms(limits->lost));

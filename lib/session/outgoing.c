@@ -267,7 +267,7 @@ void bl_session_pump(struct bl_session *session) {
         }
         hand_level(session, order + begin, (uint8_t)(end - begin));
     }
-    bl_incoming_report(session, false);
+    bl_incoming_report(session, BL_REPORT_IF_DUE);
 }
 
 static void acknowledged(struct bl_session *session, size_t bytes) {

@@ -67,7 +67,12 @@ void bl_outgoing_unbind(struct bl_session *session);
 
 /** MESSAGE, SEGMENT, SKIP, DATAGRAM or FRAGMENT. Takes the packet. */
 void bl_incoming_take(struct bl_session *session, struct bl_packet *packet);
-/** Tells how much was handled, if @p always or if something new was. */
-void bl_incoming_report(struct bl_session *session, bool always);
+enum bl_report_cause {
+    BL_REPORT_IF_DUE, /* something new was handled, and it is time to say so */
+    BL_REPORT_AGAIN,  /* along with a ping or its answer, should the last one have been lost */
+    BL_REPORT_LAST,   /* before the last word, and not to be lost */
+};
+/** Tells the other side how much the application has handled. */
+void bl_incoming_report(struct bl_session *session, enum bl_report_cause cause);
 
 #endif

@@ -252,7 +252,7 @@ void bl_session_break(struct bl_session *session, const char *text) {
 bool bl_session_say(struct bl_session *session, const void *frame, size_t size,
                     enum bl_delivery delivery) {
     if (session->peer == NULL ||
-        (delivery == BL_UNSEQUENCED && session->peer->loose_count >= ANSWERS_MAX)) {
+        (delivery == BL_UNSEQUENCED && session->peer->said_count >= ANSWERS_MAX)) {
         return false;
     }
     struct bl_packet *packet = bl_packet_create(size, delivery);
@@ -260,6 +260,7 @@ bool bl_session_say(struct bl_session *session, const void *frame, size_t size,
         return false;
     }
     memcpy(bl_packet_data(packet), frame, size);
+    session->peer->said_count += delivery == BL_UNSEQUENCED;
     bool sent = bl_peer_send(session->peer, 0, packet);
     bl_packet_release(packet);
     return sent;
@@ -341,6 +342,7 @@ static void say_close(struct bl_session *session) {
         .text_size = (uint8_t)strlen(reason->text),
     };
     size_t size = bl_reason_write(frame, sizeof frame, BL_FRAME_CLOSE, &close);
+    bl_incoming_report(session, BL_REPORT_LAST);
     bl_session_say(session, frame, size, BL_ORDERED);
     bl_session_end(session, BL_INPUT_CLOSE, bl_session_patience(session));
 }
@@ -349,8 +351,9 @@ static void say_close(struct bl_session *session) {
 static void discard_messages(struct bl_session *session) {
     struct bl_message *message;
     while ((message = bl_inbox_pop(&session->inbox)) != NULL) {
-        session->undelivered += message->kind == BL_MESSAGE_RECEIVED;
-        bl_session_handle(session, message);
+        bool counts = message->kind == BL_MESSAGE_RECEIVED;
+        session->undelivered += counts;
+        session->shared->queued -= counts ? message->size : 0;
         bl_message_free(session->shared, message);
     }
 }
@@ -436,7 +439,7 @@ static void evaluate(struct bl_session *session, bl_time now) {
         bl_session_lose(session, &silent);
     }
     if (now >= session->report_by) {
-        bl_incoming_report(session, false);
+        bl_incoming_report(session, BL_REPORT_IF_DUE);
     }
 }
 
