@@ -262,9 +262,13 @@ static void take_data(struct bl_endpoint *endpoint, const struct bl_datagram *da
         answer_gone(endpoint, binding);
         return;
     }
-    if (binding->state == BL_BINDING_PENDING &&
-        !bind_peer(endpoint, binding, now - binding->accepted_at)) {
-        return;
+    if (binding->state == BL_BINDING_PENDING) {
+        if (!bind_peer(endpoint, binding, now - binding->accepted_at)) {
+            return;
+        }
+        if (((struct bl_peer *)binding->peer)->receiver == NULL) {
+            return; /* nobody took it: not acknowledged, it comes again and is answered with GONE */
+        }
     }
     struct bl_peer *peer = binding->peer;
     if (!bl_peer_receive(peer, datagram->data + BL_DATA_HEADER_SIZE, size, now)) {

@@ -154,6 +154,7 @@ static void wait_round(struct bl_loop *loop, bl_time until) {
 
 void bl_loop_service(struct bl_loop *loop, uint32_t wait_ms) {
     bl_loop_flush(loop);
+    bl_net_wait(loop->net, 0); /* takes a wake-up off the descriptor, for loops of one's own */
     bl_time until =
         wait_ms == BELAY_FOREVER ? BL_TIME_NEVER : loop->shared.now + bl_from_ms(wait_ms);
     do_round(loop);
@@ -199,6 +200,6 @@ void bl_loop_stats(const struct bl_loop *loop, struct belay_stats *stats) {
     if (loop->net != NULL) {
         stats->port = loop->net->local.port;
         stats->unsent = loop->net->unsent_count;
-        stats->dropped[BELAY_DROP_SIZE] = loop->net->oversize_count;
+        stats->dropped[BELAY_DROP_SIZE] = loop->net->empty_count + loop->net->oversize_count;
     }
 }
