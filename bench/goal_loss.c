@@ -24,8 +24,8 @@ static const struct loss_case {
 
 struct tally {
     struct bl_ledger ledger;
-    uint32_t sessions, lost, downs;
-    uint64_t datagrams, resent;
+    uint64_t resent;
+    uint32_t downs;
 };
 
 /** Sends for so long, then waits until everything has arrived or never will. */
@@ -54,35 +54,22 @@ static bool run_seed(struct tally *tally, unsigned loss_percent, uint64_t seed,
     uint64_t before = bl_fleet_datagrams(&fleet);
     run_load(&fleet, tally, duration_ms);
     bl_ledger_close(&tally->ledger);
-    tally->datagrams += bl_fleet_datagrams(&fleet) - before;
+    tally->ledger.datagrams += bl_fleet_datagrams(&fleet) - before;
     tally->resent += bl_fleet_resent(&fleet);
-    tally->sessions += BL_LOAD_CLIENTS;
+    tally->ledger.sessions += BL_LOAD_CLIENTS;
     for (uint32_t i = 0; i < BL_LOAD_CLIENTS; i++) {
-        tally->lost += !fleet.clients[i].open;
+        tally->ledger.sessions_lost += !fleet.clients[i].open;
     }
     tally->downs += fleet.down_count;
     bl_fleet_finish(&fleet);
     return true;
 }
 
-static double datagrams_per_message(const struct tally *tally) {
-    return tally->ledger.sent > 0 ? (double)tally->datagrams / (double)tally->ledger.sent : 0;
-}
-
 static void print_row(const struct loss_case *it, const struct tally *tally) {
-    const struct bl_ledger *ledger = &tally->ledger;
-    const struct bl_latency *latency = &ledger->latency;
     bl_goal_progress("%s", "");
-    printf(
-        "loss %3s  Belay     sessions lost %u of %u; messages %llu, missing %llu, repeated %llu, "
-        "misordered %llu; p50 %u p99 %u p99.9 %u max %u ms; %.2f datagrams per message; "
-        "resent %llu, DOWN %u\n",
-        it->name, tally->lost, tally->sessions, (unsigned long long)ledger->sent,
-        (unsigned long long)ledger->missing, (unsigned long long)ledger->repeated,
-        (unsigned long long)(ledger->misordered + ledger->foreign),
-        bl_latency_percentile(latency, 50), bl_latency_percentile(latency, 99),
-        bl_latency_percentile(latency, 99.9), latency->max_ms, datagrams_per_message(tally),
-        (unsigned long long)tally->resent, tally->downs);
+    printf("%4s  %-9s", it->name, "Belay");
+    bl_ledger_print_row(&tally->ledger);
+    printf(" %8llu %5u\n", (unsigned long long)tally->resent, tally->downs);
 }
 
 static void tell(struct bl_goal_run *run, const struct loss_case *it, const struct tally *tally) {
@@ -90,9 +77,9 @@ static void tell(struct bl_goal_run *run, const struct loss_case *it, const stru
     const struct bl_figure figures[] = {
         {NULL, bl_latency_percentile(&tally->ledger.latency, 99), "ms", BL_BAR_AT_MOST,
          it->p99_ms_bar},
-        {NULL, tally->lost, "sessions", BL_BAR_AT_MOST, 0},
+        {NULL, tally->ledger.sessions_lost, "sessions", BL_BAR_AT_MOST, 0},
         {NULL, (double)bl_ledger_wrong(&tally->ledger), "messages", BL_BAR_AT_MOST, 0},
-        {NULL, datagrams_per_message(tally), "per-message",
+        {NULL, bl_ledger_datagrams_per_message(&tally->ledger), "per-message",
          it->loss_percent == DATAGRAMS_BAR_LOSS ? BL_BAR_AT_MOST : BL_BAR_NONE, DATAGRAMS_BAR},
     };
     for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
@@ -118,7 +105,7 @@ static bool print_baseline(const struct loss_case *it, FILE *baseline) {
     char line[512];
     bool said = baseline != NULL && fgets(line, sizeof line, baseline) != NULL;
     if (said) {
-        printf("loss %3s  raw ENet  %s", it->name, line);
+        printf("%4s  %-9s%s", it->name, "raw ENet", line);
     }
     return baseline != NULL && pclose(baseline) == 0 && said;
 }
@@ -149,6 +136,7 @@ static void measure_case(struct bl_goal_run *run, const struct loss_case *it, un
 void bl_goal_loss(struct bl_goal_run *run) {
     const unsigned minutes = run->longer ? 30 : 10;
     run->seed_count = run->longer ? 10 : 3;
+    bl_ledger_print_head();
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         if (bl_goal_wants(run, cases[i].name)) {
             measure_case(run, &cases[i], minutes);

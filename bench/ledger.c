@@ -1,5 +1,6 @@
 #include "bench/ledger.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void bl_ledger_open(struct bl_ledger *ledger, uint64_t now_ms) {
@@ -20,6 +21,12 @@ bool bl_ledger_next(struct bl_ledger *ledger, uint32_t client, uint64_t now_ms,
         .client = client, .number = ledger->lines[client].sent++, .sent_ms = now_ms};
     ledger->sent++;
     return true;
+}
+
+void bl_ledger_refuse(struct bl_ledger *ledger, uint32_t client) {
+    ledger->lines[client].sent--;
+    ledger->sent--;
+    ledger->refused++;
 }
 
 void bl_ledger_receive(struct bl_ledger *ledger, const void *data, size_t size, uint64_t now_ms) {
@@ -64,5 +71,27 @@ void bl_ledger_close(struct bl_ledger *ledger) {
 }
 
 uint64_t bl_ledger_wrong(const struct bl_ledger *ledger) {
-    return ledger->missing + ledger->repeated + ledger->misordered + ledger->foreign;
+    return ledger->refused + ledger->missing + ledger->repeated + ledger->misordered +
+           ledger->foreign;
+}
+
+double bl_ledger_datagrams_per_message(const struct bl_ledger *ledger) {
+    return ledger->sent > 0 ? (double)ledger->datagrams / (double)ledger->sent : 0;
+}
+
+void bl_ledger_print_head(void) {
+    printf("                 sessions    latency in ms               datagrams    messages\n"
+           "loss             lost    of    p50    p99  p99.9    max  per message      sent missing "
+           "repeated misordered   resent  DOWN\n");
+}
+
+void bl_ledger_print_row(const struct bl_ledger *ledger) {
+    const struct bl_latency *latency = &ledger->latency;
+    printf(" %5u %5u %6u %6u %6u %6u %12.2f %9llu %7llu %8llu %10llu", ledger->sessions_lost,
+           ledger->sessions, bl_latency_percentile(latency, 50), bl_latency_percentile(latency, 99),
+           bl_latency_percentile(latency, 99.9), latency->max_ms,
+           bl_ledger_datagrams_per_message(ledger), (unsigned long long)ledger->sent,
+           (unsigned long long)(ledger->missing + ledger->refused),
+           (unsigned long long)ledger->repeated,
+           (unsigned long long)(ledger->misordered + ledger->foreign));
 }

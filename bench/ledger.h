@@ -31,12 +31,15 @@ struct bl_load_message {
 /** Sums over all runs of one case. Zeroed memory is an empty one, in which nobody sends. */
 struct bl_ledger {
     uint64_t sent, received;
+    uint64_t refused;    /* due, but the library did not take it */
     uint64_t missing;    /* sent and never received; known after bl_ledger_close() */
     uint64_t repeated;   /* received again, or after a later one */
     uint64_t misordered; /* passed over by a later one, whether or not it still came */
     uint64_t foreign;    /* nobody sent this */
     struct bl_latency latency;
-    bool sending; /* from open to stop */
+    uint32_t sessions, sessions_lost; /* these three are for the caller to count */
+    uint64_t datagrams;               /* of all ends */
+    bool sending;                     /* from open to stop */
     struct {
         uint64_t next_ms;
         uint32_t sent, expected;
@@ -48,12 +51,18 @@ void bl_ledger_open(struct bl_ledger *ledger, uint64_t now_ms);
 /** Whether @p client sends now; then @p message is what. */
 bool bl_ledger_next(struct bl_ledger *ledger, uint32_t client, uint64_t now_ms,
                     struct bl_load_message *message);
+/** What bl_ledger_next() has just given was not taken for sending. */
+void bl_ledger_refuse(struct bl_ledger *ledger, uint32_t client);
 void bl_ledger_receive(struct bl_ledger *ledger, const void *data, size_t size, uint64_t now_ms);
 /** Nobody sends any more in this run. */
 void bl_ledger_stop(struct bl_ledger *ledger);
 /** Everything sent in this run has been received, some of it perhaps in a wrong order. */
 bool bl_ledger_is_balanced(const struct bl_ledger *ledger);
 void bl_ledger_close(struct bl_ledger *ledger);
+/** Two lines of column names, and one row under them without its end: the caller may add to it. */
+void bl_ledger_print_head(void);
+void bl_ledger_print_row(const struct bl_ledger *ledger);
+double bl_ledger_datagrams_per_message(const struct bl_ledger *ledger);
 /** How many messages exactly-once-in-order is wrong about. */
 uint64_t bl_ledger_wrong(const struct bl_ledger *ledger);
 

@@ -22,9 +22,10 @@ static void take(struct bl_fleet *fleet, bool at_server, uint32_t client,
 static void send_due(struct bl_fleet *fleet) {
     struct bl_load_message message;
     for (uint32_t i = 0; i < BL_LOAD_CLIENTS; i++) {
-        if (fleet->clients[i].open &&
-            bl_ledger_next(fleet->opts.user, i, fleet->now_ms, &message)) {
-            belay_client_send(fleet->clients[i].client, 0, &message, sizeof message);
+        const struct bl_fleet_client *client = &fleet->clients[i];
+        if (client->open && bl_ledger_next(fleet->opts.user, i, fleet->now_ms, &message) &&
+            belay_client_send(client->client, 0, &message, sizeof message) != BELAY_OK) {
+            bl_ledger_refuse(fleet->opts.user, i);
         }
     }
 }

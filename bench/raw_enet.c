@@ -26,12 +26,6 @@ struct raw {
     uint64_t now_ms;
 };
 
-struct tally {
-    struct bl_ledger ledger;
-    uint32_t sessions, lost;
-    uint64_t datagrams;
-};
-
 static ENetHost *make_host(const ENetAddress *address, size_t peer_count) {
     ENetHost *host = enet_host_create(address, peer_count, 1, 0, 0);
     if (host == NULL) {
@@ -63,7 +57,7 @@ static void finish(struct raw *raw) {
 }
 
 /** A session is lost when either side gives it up: the client's number is in its connect data. */
-static void serve(struct raw *raw, struct tally *tally) {
+static void serve(struct raw *raw, struct bl_ledger *ledger) {
     ENetEvent event;
     while (enet_host_service(raw->server, &event, 0) > 0) {
         if (event.type == ENET_EVENT_TYPE_CONNECT) {
@@ -71,8 +65,7 @@ static void serve(struct raw *raw, struct tally *tally) {
         } else if (event.type == ENET_EVENT_TYPE_DISCONNECT && event.peer->data != NULL) {
             ((struct raw_client *)event.peer->data)->lost = true;
         } else if (event.type == ENET_EVENT_TYPE_RECEIVE) {
-            bl_ledger_receive(&tally->ledger, event.packet->data, event.packet->dataLength,
-                              raw->now_ms);
+            bl_ledger_receive(ledger, event.packet->data, event.packet->dataLength, raw->now_ms);
             enet_packet_destroy(event.packet);
         }
     }
@@ -91,31 +84,32 @@ static void serve_client(struct raw_client *client) {
     }
 }
 
-static void send_due(struct raw *raw, struct tally *tally) {
+static void send_due(struct raw *raw, struct bl_ledger *ledger) {
     struct bl_load_message message;
     for (uint32_t i = 0; i < BL_LOAD_CLIENTS; i++) {
         struct raw_client *client = &raw->clients[i];
         if (!client->connected || client->lost ||
-            !bl_ledger_next(&tally->ledger, i, raw->now_ms, &message)) {
+            !bl_ledger_next(ledger, i, raw->now_ms, &message)) {
             continue;
         }
         ENetPacket *packet =
             enet_packet_create(&message, sizeof message, ENET_PACKET_FLAG_RELIABLE);
         if (enet_peer_send(client->peer, 0, packet) != 0) {
             enet_packet_destroy(packet);
+            bl_ledger_refuse(ledger, i);
         }
         enet_host_flush(client->host);
     }
 }
 
-static void tick(struct raw *raw, struct tally *tally) {
+static void tick(struct raw *raw, struct bl_ledger *ledger) {
     belay_sim_advance(raw->sim, BL_LOAD_TICK_MS);
     raw->now_ms += BL_LOAD_TICK_MS;
-    serve(raw, tally);
+    serve(raw, ledger);
     for (size_t i = 0; i < BL_LOAD_CLIENTS; i++) {
         serve_client(&raw->clients[i]);
     }
-    send_due(raw, tally);
+    send_due(raw, ledger);
 }
 
 static bool is_settled(const struct raw *raw) {
@@ -127,7 +121,7 @@ static bool is_settled(const struct raw *raw) {
     return true;
 }
 
-static void run_seed(struct tally *tally, const struct belay_link *link, uint64_t seed,
+static void run_seed(struct bl_ledger *ledger, const struct belay_link *link, uint64_t seed,
                      uint64_t duration_ms) {
     struct raw raw = {.sim = belay_sim_create(seed)};
     if (raw.sim == NULL) {
@@ -137,45 +131,32 @@ static void run_seed(struct tally *tally, const struct belay_link *link, uint64_
     bl_neutral_port_enter(raw.sim, seed);
     start(&raw);
     while (!is_settled(&raw) && raw.now_ms < BL_LOAD_CONNECT_MS) {
-        tick(&raw, tally);
+        tick(&raw, ledger);
     }
-    bl_ledger_open(&tally->ledger, raw.now_ms);
+    bl_ledger_open(ledger, raw.now_ms);
     uint64_t before = bl_sim_counts(raw.sim).sent;
     uint64_t end = raw.now_ms + duration_ms;
     while (raw.now_ms < end) {
-        tick(&raw, tally);
+        tick(&raw, ledger);
     }
-    bl_ledger_stop(&tally->ledger);
+    bl_ledger_stop(ledger);
     end += BL_LOAD_DRAIN_MS;
-    while (raw.now_ms < end && !bl_ledger_is_balanced(&tally->ledger)) {
-        tick(&raw, tally);
+    while (raw.now_ms < end && !bl_ledger_is_balanced(ledger)) {
+        tick(&raw, ledger);
     }
-    tally->datagrams += bl_sim_counts(raw.sim).sent - before;
-    bl_ledger_close(&tally->ledger);
-    tally->sessions += BL_LOAD_CLIENTS;
+    ledger->datagrams += bl_sim_counts(raw.sim).sent - before;
+    bl_ledger_close(ledger);
+    ledger->sessions += BL_LOAD_CLIENTS;
     for (size_t i = 0; i < BL_LOAD_CLIENTS; i++) {
-        tally->lost += raw.clients[i].lost || !raw.clients[i].connected;
+        ledger->sessions_lost += raw.clients[i].lost || !raw.clients[i].connected;
     }
     finish(&raw);
     belay_sim_destroy(raw.sim);
     bl_neutral_port_enter(NULL, 0);
 }
 
-static void print(const struct tally *tally) {
-    const struct bl_ledger *ledger = &tally->ledger;
-    const struct bl_latency *latency = &ledger->latency;
-    printf("sessions lost %u of %u; messages %llu, missing %llu, repeated %llu, misordered %llu; "
-           "p50 %u p99 %u p99.9 %u max %u ms; %.2f datagrams per message\n",
-           tally->lost, tally->sessions, (unsigned long long)ledger->sent,
-           (unsigned long long)ledger->missing, (unsigned long long)ledger->repeated,
-           (unsigned long long)(ledger->misordered + ledger->foreign),
-           bl_latency_percentile(latency, 50), bl_latency_percentile(latency, 99),
-           bl_latency_percentile(latency, 99.9), latency->max_ms,
-           ledger->sent > 0 ? (double)tally->datagrams / (double)ledger->sent : 0);
-}
-
 int main(int argument_count, char **arguments) {
-    static struct tally tally;
+    static struct bl_ledger ledger;
     struct belay_link link = BELAY_LINK_INIT;
     if (argument_count != 5 || enet_initialize() != 0) {
         fprintf(stderr, "usage: raw-enet LOSS_PERCENT MINUTES FIRST_SEED SEEDS\n");
@@ -188,8 +169,9 @@ int main(int argument_count, char **arguments) {
     uint64_t first = strtoull(arguments[3], NULL, 10);
     uint64_t count = strtoull(arguments[4], NULL, 10);
     for (uint64_t i = 0; i < count; i++) {
-        run_seed(&tally, &link, first + i, duration_ms);
+        run_seed(&ledger, &link, first + i, duration_ms);
     }
-    print(&tally);
+    bl_ledger_print_row(&ledger);
+    printf("\n");
     return 0;
 }

@@ -1,3 +1,7 @@
+/*
+ * The commentary is made here, from events; whoever says something says it once: the server about
+ * what it sees of its clients, a client about what it is told.
+ */
 #include "examples/demo/board.h"
 
 #include "examples/demo/roles.h"
@@ -86,7 +90,8 @@ static void take_from_session(struct board *board, const struct report *report) 
         if (report->suspect) {
             board_say(board, TONE_WARN, "%s is silent: the server suspects that it is gone.", name);
         } else {
-            board_say(board, TONE_GOOD, "%s is heard again. What waited for it arrives.", name);
+            board_say(board, TONE_GOOD, "%s is heard again, and gets the %u messages that waited.",
+                      name, row->waited);
         }
         break;
     case BELAY_EVENT_DOWN:

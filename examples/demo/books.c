@@ -1,3 +1,4 @@
+/* Numbers say everything: one that is seen again came twice, one never seen is missing. */
 #include "examples/demo/books.h"
 
 #include "examples/demo/message.h"

@@ -35,6 +35,10 @@ static uint32_t missing(uint32_t sent, uint32_t got) {
     return sent > got ? sent - got : 0;
 }
 
+static uint32_t smaller(uint32_t a, uint32_t b) {
+    return a < b ? a : b;
+}
+
 static uint32_t larger(uint32_t a, uint32_t b) {
     return a > b ? a : b;
 }
@@ -62,10 +66,10 @@ static struct entry entry_of(const struct row *row, enum role role) {
         return entry;
     }
     uint32_t up_missing = missing(entry.up_sent, entry.up_got);
-    if (role == ROLE_EVICTED) { /* what it said while it was thrown out */
-        entry.cut = up_missing < row->client.unacked ? up_missing : row->client.unacked;
-    }
-    entry.lost = up_missing + missing(entry.down_sent, entry.down_got) - entry.cut;
+    uint32_t down_missing = missing(entry.down_sent, entry.down_got);
+    entry.cut =
+        smaller(up_missing, row->client.unacked) + smaller(down_missing, row->session.unacked);
+    entry.lost = up_missing + down_missing - entry.cut;
     return entry;
 }
 
@@ -106,6 +110,7 @@ static void check_stayed(struct verdict *verdict, const struct row *row, const c
     expect(verdict,
            client->account.sent > 0 && client->account.echoed.distinct == client->account.sent,
            name, "not every message was echoed");
+    expect(verdict, entry_of(row, ROLE_STAYS).cut == 0, name, "messages were cut off");
     expect(verdict, client->unacked == 0, name, "messages were not known to be handled");
 }
 

@@ -1,10 +1,10 @@
 #define _DEFAULT_SOURCE
 #include "examples/demo/screen.h"
 
-#include "examples/demo/roles.h"
+#include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define WIDTH        80
@@ -56,7 +56,7 @@ static const char *plan_of(enum role role) {
 static const char *note_of(const struct row *row, enum role role, enum tone *tone) {
     *tone = TONE_WARN;
     if (row->session_closed && row->session.code == BELAY_REASON_TIMEOUT) {
-        return "killed, timed out";
+        return "timed out";
     }
     if (row->client_closed && row->client.code == BELAY_REASON_LEFT) {
         *tone = TONE_FAINT;
@@ -69,7 +69,8 @@ static const char *note_of(const struct row *row, enum role role, enum tone *ton
         return "stopped (SIGSTOP)";
     }
     if (row->process == PROCESS_ENDED) {
-        return "killed (SIGKILL)";
+        bool killed = WIFSIGNALED(row->wait_status) && WTERMSIG(row->wait_status) == SIGKILL;
+        return killed ? "killed (SIGKILL)" : "its process ended";
     }
     if (role == ROLE_STOPPED && row->was_suspect) {
         *tone = TONE_GOOD;

@@ -134,6 +134,9 @@ enum belay_result bl_session_accept(struct bl_session *session, const void *welc
     if (size > BELAY_LOGIN_MAX) {
         return bl_fail(BELAY_E_TOO_BIG, "welcome_size: %zu, at most %d", size, BELAY_LOGIN_MAX);
     }
+    if (welcome == NULL && size > 0) {
+        return bl_fail(BELAY_E_INVALID, "welcome: NULL with a size of %zu", size);
+    }
     struct bl_welcome answer = {
         .features = session->features,
         .heartbeat_ms = bl_to_ms(session->heartbeat),

@@ -5,6 +5,15 @@
 #include "lib/net/net.h"
 #include <check.h>
 
+/** ck_assert_msg() for loops of many thousands: Check writes a note about each of its own
+ * successes. */
+#define ASSERT_QUIETLY(fact, ...)                                                                  \
+    do {                                                                                           \
+        if (!(fact)) {                                                                             \
+            ck_abort_msg(__VA_ARGS__);                                                             \
+        }                                                                                          \
+    } while (0)
+
 static inline struct bl_address address_of(const char *text) {
     struct bl_address address;
     ck_assert_msg(bl_address_parse(&address, text, true) == BELAY_OK, "%s", belay_error());

@@ -94,9 +94,9 @@ START_TEST(the_share_that_arrives_twice_is_as_asked) {
     measure(_i % 2 == 0, &link);
     size_t twice = 0;
     for (size_t i = 0; i < SENT_COUNT; i++) {
-        ck_assert_uint_ge(stories[i].arrival_count, 1);
-        ck_assert_uint_le(stories[i].arrival_count, 2);
-        twice += stories[i].arrival_count == 2;
+        unsigned count = stories[i].arrival_count;
+        ASSERT_QUIETLY(count == 1 || count == 2, "datagram %zu arrived %u times", i, count);
+        twice += count == 2;
     }
     assert_share(twice, SENT_COUNT, (double)shares[_i], 1.0);
     ck_assert_uint_eq(bl_sim_counts(sim).duplicated, twice);
@@ -113,7 +113,8 @@ START_TEST(the_share_held_back_is_as_asked_and_late_by_one_more_delay) {
     size_t late = 0;
     for (size_t i = 0; i < SENT_COUNT; i++) {
         bl_duration taken = stories[i].arrivals[0];
-        ck_assert(taken == 20 * BL_MILLISECOND || taken == 40 * BL_MILLISECOND);
+        ASSERT_QUIETLY(taken == 20 * BL_MILLISECOND || taken == 40 * BL_MILLISECOND,
+                       "datagram %zu took %jd ns", i, (intmax_t)taken);
         late += taken == 40 * BL_MILLISECOND;
     }
     assert_share(late, SENT_COUNT, (double)shares[_i], 1.0);
@@ -136,9 +137,10 @@ START_TEST(the_share_corrupted_is_as_asked_and_by_exactly_one_bit) {
     size_t corrupted = 0;
     size_t hits[8 * DATAGRAM_SIZE] = {0};
     for (size_t i = 0; i < SENT_COUNT; i++) {
-        ck_assert_uint_eq(stories[i].arrival_count, 1);
+        ASSERT_QUIETLY(stories[i].arrival_count == 1, "datagram %zu did not arrive once", i);
         if (stories[i].flipped_count > 0) {
-            ck_assert_uint_eq(stories[i].flipped_bits_per_copy, 1);
+            ASSERT_QUIETLY(stories[i].flipped_bits_per_copy == 1, "datagram %zu: %u bits flipped",
+                           i, stories[i].flipped_bits_per_copy);
             hits[stories[i].flipped_bit]++;
             corrupted++;
         }
@@ -178,8 +180,8 @@ START_TEST(a_perfect_link_delivers_at_once_and_in_order) {
     measure(_i == 0, &link);
     ck_assert_uint_eq(arrival_count, SENT_COUNT);
     for (size_t i = 0; i < SENT_COUNT; i++) {
-        ck_assert_int_eq(stories[i].arrivals[0], 0);
-        ck_assert_uint_eq(order[i], i);
+        ASSERT_QUIETLY(stories[i].arrivals[0] == 0, "datagram %zu is late", i);
+        ASSERT_QUIETLY(order[i] == i, "datagram %zu is out of order", order[i]);
     }
     close_network();
 }
@@ -191,7 +193,7 @@ START_TEST(the_delay_is_exact_without_jitter_and_evenly_spread_with_it) {
     open_network(53);
     measure(true, &link);
     for (size_t i = 0; i < SENT_COUNT; i++) {
-        ck_assert_int_eq(stories[i].arrivals[0], 30 * BL_MILLISECOND);
+        ASSERT_QUIETLY(stories[i].arrivals[0] == 30 * BL_MILLISECOND, "datagram %zu is off", i);
     }
     link.jitter_ms = 40;
     measure(false, &link);
@@ -199,8 +201,7 @@ START_TEST(the_delay_is_exact_without_jitter_and_evenly_spread_with_it) {
     for (size_t i = 0; i < SENT_COUNT; i++) {
         /* Seen at the end of its millisecond, so 30 is an instant and 31 to 70 are whole ones. */
         int64_t ms = stories[i].arrivals[0] / BL_MILLISECOND;
-        ck_assert_int_ge(ms, 30);
-        ck_assert_int_le(ms, 70);
+        ASSERT_QUIETLY(ms >= 30 && ms <= 70, "datagram %zu took %jd ms", i, (intmax_t)ms);
         tenths[ms == 30 ? 0 : (ms - 31) / 4]++;
     }
     for (size_t i = 0; i < COUNT_OF(tenths); i++) {
@@ -275,7 +276,8 @@ START_TEST(an_overloaded_line_carries_its_rate) {
     ck_assert_uint_ge(arrival_count, SENT_COUNT / 2);
     ck_assert_uint_le(arrival_count, SENT_COUNT / 2 + 50 / 2 + 1);
     for (size_t i = 0; i < SENT_COUNT; i++) {
-        ck_assert_int_le(stories[i].arrivals[0], (50 + 2) * BL_MILLISECOND);
+        ASSERT_QUIETLY(stories[i].arrivals[0] <= (50 + 2) * BL_MILLISECOND, "datagram %zu is late",
+                       i);
     }
     close_network();
 }

@@ -96,6 +96,35 @@ START_TEST(at_the_cap_send_would_block) {
 }
 END_TEST
 
+/* Who was refused may wait for the event: it comes, though the buffer was not over its mark. */
+START_TEST(a_refused_send_is_followed_by_an_event_when_there_is_room) {
+    struct world *world = create_with((struct belay_server_opts){.send_bytes_max = 100000}, 1);
+    world->clients[0].deaf = true;
+    send_many(world, DOWN, 70, 1000);
+    world_run(world, 50);
+    ck_assert_uint_eq(event_count(world), 0);
+    ck_assert_int_eq(ledger_send(world, DOWN, 0, 0, 40000), BELAY_E_WOULD_BLOCK);
+    world->clients[0].deaf = false;
+    world_run(world, 1000);
+    ck_assert_uint_ge(event_count(world), 1);
+    ck_assert(!told(world, SERVER, 0, BELAY_EVENT_BACKPRESSURE)->event.backpressure.on);
+    ledger_must_send(world, DOWN, 0, 0, 40000);
+    world_run(world, 1000);
+    ledger_check(world, DOWN, 0, 0);
+    world_destroy(world);
+}
+END_TEST
+
+/* What can never fit is too big, not for later. */
+START_TEST(a_message_larger_than_the_whole_buffer_is_too_big) {
+    struct world *world = create_with((struct belay_server_opts){.send_bytes_max = 10000}, 1);
+    ledger_must_send(world, DOWN, 0, 0, 10000);
+    world_run(world, 1000);
+    ck_assert_int_eq(ledger_send(world, DOWN, 0, 0, 10001), BELAY_E_TOO_BIG);
+    world_destroy(world);
+}
+END_TEST
+
 /* Repeats merge while nobody polls: the application hears how it is now. */
 START_TEST(back_pressure_that_was_not_polled_is_told_as_it_is_now) {
     struct world *world = create_with(caps[0], 1);
@@ -322,6 +351,9 @@ START_TEST(the_memory_limit_holds_over_all_sessions) {
         world->clients[i].deaf = false;
     }
     world_run(world, 2000);
+    for (unsigned i = 0; i < 4; i++) { /* each that was refused hears of it */
+        ck_assert(!told(world, SERVER, i, BELAY_EVENT_BACKPRESSURE)->event.backpressure.on);
+    }
     ck_assert_uint_eq(world_stats(world, SERVER, 0).queued, 0);
     for (unsigned i = 0; i < 4; i++) {
         ledger_check(world, DOWN, i, 0);
@@ -360,6 +392,8 @@ END_TEST
 static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, back_pressure_has_two_marks_and_a_latch, 0, COUNT_OF(caps));
     tcase_add_loop_test(tests, at_the_cap_send_would_block, 0, COUNT_OF(caps));
+    tcase_add_test(tests, a_refused_send_is_followed_by_an_event_when_there_is_room);
+    tcase_add_test(tests, a_message_larger_than_the_whole_buffer_is_too_big);
     tcase_add_test(tests, back_pressure_that_was_not_polled_is_told_as_it_is_now);
     tcase_add_test(tests, a_full_buffer_may_close_the_session_as_its_channel_says);
     tcase_add_test(tests, a_full_buffer_may_keep_the_newest_of_each_key);

@@ -112,6 +112,26 @@ START_TEST(only_the_first_answer_to_a_ping_is_a_sample) {
 }
 END_TEST
 
+/* A38: a ping is no message: it is answered each time, the same one too. */
+START_TEST(every_ping_is_answered) {
+    struct world *world = create(1000, 6000);
+    struct stranger *stranger = stranger_create(world);
+    struct bl_pong pong;
+    uint8_t frame[8];
+    stranger_login(stranger);
+    for (uint32_t i = 1; i <= 3; i++) {
+        stranger_say(stranger, frame, bl_ping_write(frame, sizeof frame, 77), BL_UNSEQUENCED);
+        stranger_run(stranger, 20);
+        ck_assert_uint_eq(stranger->heard[BL_FRAME_PONG], i);
+        ck_assert(bl_pong_read(&pong, stranger->last, stranger->last_size));
+        ck_assert_uint_eq(pong.nonce, 77);
+    }
+    ck_assert_uint_eq(world_stats(world, SERVER, 0).dropped[BELAY_DROP_DUPLICATE], 0);
+    stranger_destroy(stranger);
+    world_destroy(world);
+}
+END_TEST
+
 /* A9, W-A12: lost when the time is up, not at some later tick; a moment earlier it lives. */
 START_TEST(a_silent_peer_is_lost_when_the_time_is_up) {
     struct world *world = create(500, LOST_MS);
@@ -419,6 +439,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, without_a_heartbeat_nothing_is_sent_and_nobody_is_lost);
     tcase_add_test(tests, who_is_busy_is_not_pinged);
     tcase_add_test(tests, only_the_first_answer_to_a_ping_is_a_sample);
+    tcase_add_test(tests, every_ping_is_answered);
     tcase_add_test(tests, a_silent_peer_is_lost_when_the_time_is_up);
     tcase_add_test(tests, a_suspect_that_speaks_again_is_good_again);
     tcase_add_test(tests, what_goes_out_does_not_count_as_coming_in);

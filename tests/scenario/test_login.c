@@ -149,6 +149,7 @@ static void accept_at_the_limit(struct world *world, unsigned client, belay_sess
     memset(large, 'w', sizeof large);
     ck_assert_int_eq(belay_server_accept(world->server, session, NULL, large, sizeof large),
                      BELAY_E_TOO_BIG);
+    ck_assert_int_eq(belay_server_accept(world->server, session, NULL, NULL, 1), BELAY_E_INVALID);
     ck_assert_int_eq(belay_server_accept(world->server, session, NULL, large, sizeof large - 1),
                      BELAY_OK);
     ck_assert_int_eq(belay_server_accept(world->server, session, NULL, NULL, 0), BELAY_E_STATE);

@@ -315,6 +315,25 @@ START_TEST(a_held_session_is_reaped_when_its_window_ends) {
 }
 END_TEST
 
+/* R37, D7: lifecycles are the coordinator's: they go on though the application handles nothing. */
+START_TEST(lifecycles_go_on_though_nobody_polls) {
+    struct world *world = two_players(false);
+    world->server_deaf = true;
+    world_cut(world, 0);
+    for (uint32_t ms = 0; ms < 3 * LOST_MS; ms += 50) {
+        ledger_must_send(world, UP, 1, 0, 50);
+        world_run(world, 50);
+    }
+    ck_assert_int_eq(world_info(world, SERVER, 0).state, BELAY_RECONNECT_PENDING);
+    ck_assert_int_eq(world_info(world, SERVER, 1).state, BELAY_LOGGED_IN);
+    world->server_deaf = false;
+    world_run(world, 100);
+    ck_assert_str_eq(told_events(world, SERVER, 0), "LOGIN OPEN DOWN");
+    assert_lives(world, 1);
+    world_destroy(world);
+}
+END_TEST
+
 static void add_tests(TCase *tests) {
     tcase_add_test(tests, the_server_tracks_two_peers_independently);
     tcase_add_test(tests, a_lifecycle_change_of_one_peer_leaves_the_other_as_it_was);
@@ -325,6 +344,7 @@ static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, a_disconnect_removes_one_session_only, LEAVES, KILLED + 1);
     tcase_add_test(tests, a_server_that_has_started_shows_its_sessions_at_once);
     tcase_add_test(tests, a_server_that_stops_clears_all_managed_sessions);
+    tcase_add_test(tests, lifecycles_go_on_though_nobody_polls);
     tcase_add_test(tests, a_held_session_is_reaped_when_its_window_ends);
 }
 

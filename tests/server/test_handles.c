@@ -1,5 +1,6 @@
 /* Handles, look-ups and snapshots: a name that is stale names nobody. */
 #include "tests/support/world.h"
+#include <stdio.h>
 #include <string.h>
 
 /* R5, R42, A54: a handle of a session that is gone is refused everywhere, and never another's. */
@@ -200,8 +201,8 @@ END_TEST
 
 /* Counters of the whole server. */
 START_TEST(stats_count_datagrams_and_sessions) {
-    struct world *world = world_create(
-        &(struct world_opts){.clients = 3, .server = {.heartbeat_ms = BELAY_FOREVER}});
+    struct world *world =
+        world_create(&(struct world_opts){.clients = 3, .server = {.heartbeat_ms = BELAY_FOREVER}});
     world_open(world);
     world_run(world, 1000); /* all is said */
     struct belay_stats there = world_stats(world, SERVER, 0);
@@ -250,6 +251,42 @@ START_TEST(sessions_are_polled_in_turn) {
 }
 END_TEST
 
+struct heard {
+    belay_session session;
+    int lines, others;
+    char closing[256];
+};
+
+static void hear(int level, uint64_t session, const char *line, void *user) {
+    struct heard *heard = user;
+    if (session != heard->session) {
+        heard->others++;
+        return;
+    }
+    heard->lines++;
+    if (level == BELAY_LOG_INFO && strstr(line, "closed") != NULL) {
+        snprintf(heard->closing, sizeof heard->closing, "%s", line);
+    }
+}
+
+/* A6: what is logged of a session names it. */
+START_TEST(log_lines_name_their_session) {
+    struct heard heard = {0};
+    const struct belay_hooks hooks = {.log = hear, .hook_user = &heard};
+    struct world *world =
+        world_create(&(struct world_opts){.clients = 2, .server = {.hooks = &hooks}});
+    world_open(world);
+    heard = (struct heard){.session = world->clients[0].session};
+    belay_server_close(world->server, world->clients[0].session,
+                       &(struct belay_reason){.code = BELAY_REASON_BANNED, .text = "cheats"});
+    world_run(world, 100);
+    ck_assert_int_ge(heard.lines, 1);
+    ck_assert_int_eq(heard.others, 0);
+    ck_assert_ptr_nonnull(strstr(heard.closing, "cheats"));
+    world_destroy(world);
+}
+END_TEST
+
 static void add_tests(TCase *tests) {
     tcase_add_test(tests, a_stale_handle_is_refused_everywhere);
     tcase_add_test(tests, no_handle_is_ever_used_twice);
@@ -260,6 +297,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, info_may_be_asked_for_by_an_older_program);
     tcase_add_test(tests, stats_count_datagrams_and_sessions);
     tcase_add_test(tests, sessions_are_polled_in_turn);
+    tcase_add_test(tests, log_lines_name_their_session);
 }
 
 TEST_MAIN("handles", add_tests)

@@ -97,6 +97,27 @@ START_TEST(a_failing_connect_can_be_tried_again) {
 }
 END_TEST
 
+/* R41: what a session that is logged in and idle costs the server. */
+START_TEST(an_idle_session_costs_less_than_four_kibibytes) {
+    enum { SESSIONS = 100 };
+    struct world *world = world_create(
+        &(struct world_opts){.clients = SESSIONS + 1, .server = {.session_max = SESSIONS + 1}});
+    world_connect(world, SESSIONS);
+    world_until(world, world_is_open(world, SESSIONS), 1000);
+    world_run(world, 2000);
+    uint64_t before = world_stats(world, SERVER, 0).memory;
+    for (unsigned i = 0; i < SESSIONS; i++) {
+        world_connect(world, i);
+    }
+    world_until(world, world_stats(world, SERVER, 0).sessions == SESSIONS + 1, 2000);
+    world_run(world, 2000);
+    uint64_t each = (world_stats(world, SERVER, 0).memory - before) / SESSIONS;
+    ck_assert_uint_gt(each, 500);
+    ck_assert_uint_le(each, 4096);
+    world_destroy(world);
+}
+END_TEST
+
 static void refuse_when_accept_fails(struct world *world, unsigned client, belay_session session) {
     uint8_t user_id[16];
     world_user_id(world, client, user_id);
@@ -130,7 +151,10 @@ static void try_to_connect(struct world *world) {
 /** The same story with failures from one call on. @return calls it made */
 static uint64_t live_through(uint64_t call, bool on) {
     struct world *world = world_create(&(struct world_opts){
-        .link = {.delay_ms = 10}, .server = {.heartbeat_ms = 300, .lost_ms = 1500}});
+        .link = {.delay_ms = 10},
+        .server = {.heartbeat_ms = 300, .lost_ms = 1500},
+        .client = {.connect_ms = 2500}, /* a refusal may not have found memory either */
+    });
     world->login = refuse_when_accept_fails;
     uint64_t begin = world_memory.calls;
     if (call > 0) {
@@ -151,8 +175,16 @@ static uint64_t live_through(uint64_t call, bool on) {
         ledger_check(world, UP, 0, 0);
         ledger_check(world, DOWN, 0, 0);
     } else { /* it ended, on both sides, once */
-        ck_assert_uint_eq(told_count(world, CLIENT, 0, BELAY_EVENT_CLOSED), 1);
-        ck_assert_uint_le(told_count(world, SERVER, 0, BELAY_EVENT_CLOSED), 1);
+        uint32_t code = told(world, CLIENT, 0, BELAY_EVENT_CLOSED)->reason.code;
+        ck_assert_msg(
+            on || (code != BELAY_REASON_UNREACHABLE && code != BELAY_REASON_LOGIN_DEADLINE),
+            "allocation %d: the client waited in vain: %s", (int)call, belay_reason_name(code));
+        ck_assert_msg(told_count(world, CLIENT, 0, BELAY_EVENT_CLOSED) == 1,
+                      "allocation %d: the client was told %s", (int)call,
+                      told_events(world, CLIENT, 0));
+        ck_assert_msg(told_count(world, SERVER, 0, BELAY_EVENT_CLOSED) <= 1,
+                      "allocation %d: the server was told %s", (int)call,
+                      told_events(world, SERVER, 0));
         world_connect(world, 0); /* and all is well again */
         world_until(world, world_is_open(world, 0), 2000);
     }
@@ -183,6 +215,7 @@ static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, a_failing_start_leaves_nothing_behind, 0, 2);
     tcase_add_loop_test(tests, a_failing_create_leaves_nothing_behind, 0, 2);
     tcase_add_test(tests, a_failing_connect_can_be_tried_again);
+    tcase_add_test(tests, an_idle_session_costs_less_than_four_kibibytes);
     tcase_add_test(tests, a_session_survives_or_ends_when_one_allocation_fails);
     tcase_add_test(tests, a_session_survives_or_ends_when_memory_is_out_for_a_while);
 }

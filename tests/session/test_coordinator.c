@@ -68,7 +68,8 @@ START_TEST(a_lookup_finds_what_is_there_and_makes_nothing) {
     ck_assert_ptr_null(bl_coordinator_get(&coordinator, a + 1));
     ck_assert_uint_eq(bl_coordinator_find(&coordinator, identity_of(2)), 0);
     ck_assert_uint_eq(bl_coordinator_count(&coordinator), 1);
-    drive(session_of(a), BELAY_LOGGED_IN);
+    drive(session_of(a), BELAY_LOGIN_PENDING);
+    ck_assert_int_eq(bl_coordinator_accept(&coordinator, a, identity_of(1), NULL, 0), BELAY_OK);
     ck_assert_uint_eq(bl_coordinator_find(&coordinator, identity_of(1)), a);
     bl_coordinator_remove(&coordinator, a);
     ck_assert_uint_eq(bl_coordinator_find(&coordinator, identity_of(1)), 0);
@@ -580,7 +581,7 @@ START_TEST(without_memory_no_session_is_made_and_none_is_lost) {
         }
         failed_count++;
         ck_assert_uint_eq(bl_coordinator_count(&coordinator), 12);
-        ck_assert_ptr_null(bl_hash_map_get(&coordinator.by_identity, identity_of(777)));
+        ck_assert_ptr_null(bl_hash_map_get(&coordinator.by_handshake, identity_of(777)));
     }
     lone.memory.used_max = 0;
     ck_assert_uint_gt(failed_count, 3);

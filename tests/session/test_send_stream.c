@@ -272,6 +272,19 @@ START_TEST(a_large_message_leaves_the_flight_segment_by_segment) {
 }
 END_TEST
 
+START_TEST(what_was_handled_on_a_link_that_is_gone_is_not_sent_again) {
+    push(1);
+    push(2);
+    hand_all();
+    ck_assert(release(1, 1));
+    bl_send_stream_unbind(&stream);
+    acknowledge_all();
+    held_count = 0;
+    ck_assert_uint_eq(hand_all(), 1);
+    ck_assert_uint_eq(piece_of(held[0]).sequence, 2);
+}
+END_TEST
+
 START_TEST(an_older_report_changes_nothing) {
     push(1);
     push(1);
@@ -539,6 +552,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, an_older_report_changes_nothing);
     tcase_add_test(tests, what_was_never_handed_over_cannot_have_been_handled);
     tcase_add_test(tests, a_new_link_is_handed_everything_that_was_not_handled);
+    tcase_add_test(tests, what_was_handled_on_a_link_that_is_gone_is_not_sent_again);
     tcase_add_test(tests, a_report_from_a_link_that_is_gone_cannot_run_ahead);
     tcase_add_test(tests, an_expired_message_becomes_a_skip_of_its_sequence);
     tcase_add_test(tests, an_expired_message_of_nothing_can_be_skipped_too);

@@ -115,7 +115,7 @@ void belay_server_wake(struct belay_server *server);
  *                 session per user
  * @param welcome  at most BELAY_LOGIN_MAX bytes; may be NULL with size 0
  * @return BELAY_OK, BELAY_E_GONE, BELAY_E_STATE (not waiting for it, or the user has an open
- *         session), BELAY_E_TOO_BIG, BELAY_E_NO_MEMORY
+ *         session), BELAY_E_TOO_BIG, BELAY_E_INVALID (welcome NULL), BELAY_E_NO_MEMORY
  */
 enum belay_result belay_server_accept(struct belay_server *server, belay_session session,
                                       const uint8_t user_id[16], const void *welcome,
