@@ -161,7 +161,15 @@ static enum belay_result read_invite(struct bl_address *out, const char *invite,
     if (strchr(invite, '/') != NULL) {
         return bl_options_need_secure_layer("invite: a server key");
     }
-    return bl_options_address(out, invite, simulated, "invite");
+    struct bl_address address;
+    enum belay_result result = bl_options_address(&address, invite, simulated, "invite");
+    if (result == BELAY_OK && (bl_address_is_any(&address) || address.port == 0)) {
+        return bl_fail(BELAY_E_INVALID, "invite: %s is no place to connect to", invite);
+    }
+    if (result == BELAY_OK) {
+        *out = address;
+    }
+    return result;
 }
 
 static enum belay_result check_connect(const struct belay_client *client,

@@ -224,7 +224,8 @@ static bool hand_one(struct bl_session *session, struct bl_send_stream *stream) 
         return false;
     }
     bool first = stream->handed_packets == 0;
-    if (first && message->expires_at <= session->shared->now) {
+    bool may_expire = (session->features & BL_FEATURE_EXPIRY) != 0;
+    if (first && may_expire && message->expires_at <= session->shared->now) {
         return_expired(session, stream);
     }
     struct bl_packet *packet = bl_send_stream_next_packet(stream);

@@ -104,8 +104,11 @@ static void *wake_soon(void *client) {
 }
 
 START_TEST(another_thread_wakes_a_client_that_waits) {
-    struct world *world = create_open();
+    struct world *world = world_create(&(struct world_opts){
+        .sockets = true, .server = {.heartbeat_ms = BELAY_FOREVER, .lost_ms = BELAY_FOREVER}});
     pthread_t thread;
+    world_open(world);
+    world_run(world, 600); /* what is owed of the login has gone: only a wake can end a wait */
     int64_t began = now_ms();
     ck_assert_int_eq(pthread_create(&thread, NULL, wake_soon, world->clients[0].it), 0);
     ck_assert_int_eq(belay_client_service(world->clients[0].it, 10000), BELAY_OK);

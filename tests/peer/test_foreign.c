@@ -240,35 +240,6 @@ START_TEST(its_hosts_may_outlive_ours) {
 }
 END_TEST
 
-static size_t hook_live;
-
-static void *hook(void *block, size_t old_size, size_t new_size, void *user) {
-    (void)user;
-    hook_live += new_size - old_size;
-    if (new_size == 0) {
-        free(block);
-        return NULL;
-    }
-    return realloc(block, new_size);
-}
-
-/* ENet has one allocator for the process: a program that has used it already must be able to free
- * what it got, whatever hooks we are given. */
-START_TEST(what_it_allocated_before_our_hooks_can_be_freed_after) {
-    static const struct belay_hooks hooks = {.realloc = hook};
-    struct foreign foreign;
-    struct ours ours;
-    ck_assert(foreign_open(&foreign));
-    ENetPacket *kept = enet_packet_create("kept", 5, 0);
-    ck_assert(ours_open_with(&ours, &hooks, false));
-    ck_assert(run_both(&foreign, &ours));
-    enet_packet_destroy(kept);
-    foreign_close(&foreign);
-    ours_close(&ours);
-    ck_assert_uint_eq(hook_live, 0);
-}
-END_TEST
-
 /** What a thread has to show. */
 struct outcome {
     bool done;
@@ -321,7 +292,6 @@ static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, a_program_with_enet_of_its_own_is_left_alone, 0, 2);
     tcase_add_test(tests, its_clock_is_the_real_one_while_ours_is_hours_ahead);
     tcase_add_test(tests, its_hosts_may_outlive_ours);
-    tcase_add_test(tests, what_it_allocated_before_our_hooks_can_be_freed_after);
     tcase_add_test(tests, threads_with_enet_and_threads_with_ours_do_not_meet);
 }
 

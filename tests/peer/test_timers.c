@@ -96,6 +96,36 @@ START_TEST(an_acknowledged_packet_is_never_repeated) {
 }
 END_TEST
 
+/* ENet counts what it repeats, and begins anew every ten seconds. */
+START_TEST(the_count_of_repeats_never_goes_back_and_never_jumps) {
+    struct rig *rig = rig_create(1, 1);
+    struct bl_peer *peer = rig_join(rig);
+    rig->loss = 0.3;
+    for (uint32_t i = 0; i < 100; i++) {
+        rig_send(peer, 0, BL_ORDERED, i, 10);
+        rig_run(rig, 50 * BL_MILLISECOND);
+    }
+    rig->loss = 0;
+    rig_run(rig, BL_SECOND);
+    uint64_t resent = peer->resent_count;
+    ck_assert_uint_gt(resent, 20);
+    ck_assert_uint_lt(resent, 200);
+    for (int i = 0; i < 100; i++) { /* 50 s of heartbeats, then something reliable again */
+        rig_send(peer, 0, BL_UNSEQUENCED, 0, 10);
+        rig_run(rig, 500 * BL_MILLISECOND);
+        ck_assert_uint_eq(peer->resent_count, resent);
+        ck_assert(peer->loss >= 0 && peer->loss <= 1);
+    }
+    rig_send(peer, 0, BL_ORDERED, 0, 10);
+    rig_run(rig, 20 * BL_SECOND);
+    ck_assert_uint_eq(peer->resent_count, resent);
+    rig_send(peer, 0, BL_ORDERED, 0, 10);
+    rig_run(rig, 20 * BL_SECOND);
+    ck_assert_msg(peer->loss < 0.01F, "%f lost, long after the last loss", (double)peer->loss);
+    rig_destroy(rig);
+}
+END_TEST
+
 static void take_number(struct rig *rig, struct bl_peer *peer, uint8_t channel,
                         struct bl_packet *packet) {
     (void)peer;
@@ -237,6 +267,7 @@ static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, a_lost_packet_is_repeated_steadily_without_doubling, 0,
                         COUNT_OF(schedules));
     tcase_add_test(tests, an_acknowledged_packet_is_never_repeated);
+    tcase_add_test(tests, the_count_of_repeats_never_goes_back_and_never_jumps);
     tcase_add_loop_test(tests, enet_never_ends_a_peer_however_long_it_is_silent, 0,
                         COUNT_OF(silences));
     tcase_add_loop_test(tests, a_process_that_was_stopped_goes_on_as_if_nothing_had_been, 0,

@@ -98,7 +98,7 @@ END_TEST
 /* A10: what counts is the datagram, what measures is the nonce. */
 START_TEST(an_answer_with_another_nonce_is_no_sample) {
     log_in();
-    linked_run(linked, 1100);
+    linked_run(linked, 1200);
     ck_assert_uint_eq(nonce_count, 1);
     struct bl_rtt before = linked->session->peer->rtt;
     say_pong(nonces[0] ^ 4);
@@ -131,6 +131,7 @@ static const struct suspicion {
 START_TEST(who_is_far_away_is_given_more_time) {
     const struct suspicion *row = &suspicions[_i];
     log_in();
+    linked_run(linked, 300); /* until the last acknowledgement of the login */
     struct bl_session *session = linked->session;
     session->heartbeat = row->heartbeat;
     session->lost = BL_FOREVER;

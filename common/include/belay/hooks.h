@@ -20,7 +20,8 @@ struct belay_hooks {
     /**
      * As realloc(): ptr NULL allocates, new_size 0 frees and returns NULL. old_size is what the
      * block was last given. NULL uses the C library. ENet's own memory comes from the hooks of the
-     * first client or server of the process, because ENet has one allocator.
+     * first client or server of the process, because ENet has one allocator: a program that uses
+     * ENet itself, and gives hooks here, starts Belay before it makes anything of ENet's.
      */
     void *(*realloc)(void *ptr, size_t old_size, size_t new_size, void *hook_user);
     /** One line without a newline; session is 0 when the line is about none. NULL logs nothing. */
