@@ -36,11 +36,21 @@ static void hooked_free(void *memory) {
     process_hooks.realloc(block, HEADER + size, 0, process_hooks.hook_user);
 }
 
-static void do_not_abort(void) {
+static _Thread_local bool ran_out;
+
+/** In place of ENet's own answer, which is abort(). */
+static void note_failure(void) {
+    ran_out = true;
+}
+
+bool bl_enet_memory_ran_out(void) {
+    bool answer = ran_out;
+    ran_out = false;
+    return answer;
 }
 
 static void init(const struct belay_hooks *hooks) {
-    ENetCallbacks callbacks = {.no_memory = do_not_abort};
+    ENetCallbacks callbacks = {.no_memory = note_failure};
     if (hooks->realloc != NULL) {
         process_hooks = *hooks;
         callbacks.malloc = hooked_malloc;

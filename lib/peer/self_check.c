@@ -7,6 +7,7 @@
 #include "lib/peer/self_check.h"
 
 #include "common/error.h"
+#include "lib/peer/enet_memory.h"
 #include "lib/peer/host.h"
 
 static bool everything_came_to_us(const struct bl_port *port) {
@@ -27,8 +28,9 @@ enum belay_result bl_self_check(void) {
     if (result != BELAY_OK) {
         return result;
     }
+    (void)bl_enet_memory_ran_out();
     struct bl_peer *peer = host->port.create_calls > 0 ? bl_peer_connect(host, BL_SECOND) : NULL;
-    bool no_memory = peer == NULL && host->port.receive_calls > 0;
+    bool no_memory = bl_enet_memory_ran_out() && peer == NULL;
     bool in_force = everything_came_to_us(&host->port);
     bl_host_destroy(host);
     if (no_memory) {

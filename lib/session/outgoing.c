@@ -16,6 +16,14 @@
     (64U * 1024U)           /* of the credit in bytes, that large messages leave to small ones */
 #define OWN_ALLOWANCE 4096U /* bytes in flight that a channel may have whatever others do */
 
+static void turn_pressure(struct bl_session *session, bool on) {
+    session->pressed = on;
+    bl_session_record(
+        session, &(struct bl_record){.type = BELAY_EVENT_BACKPRESSURE,
+                                     .flag = on,
+                                     .numbers = {session->queued_messages, session->queued_bytes}});
+}
+
 static void judge_pressure(struct bl_session *session) {
     const struct bl_limits *limits = &session->shared->limits;
     uint64_t messages = session->queued_messages;
@@ -23,14 +31,16 @@ static void judge_pressure(struct bl_session *session) {
     bool high = messages * 4 > (uint64_t)limits->send_messages * 3 ||
                 bytes * 4 > (uint64_t)limits->send_bytes * 3;
     bool low = messages * 2 <= limits->send_messages && bytes * 2 <= limits->send_bytes;
-    if (session->pressed ? !low : !high) {
-        return;
+    if (session->pressed ? low : high) {
+        turn_pressure(session, !session->pressed);
     }
-    session->pressed = !session->pressed;
-    bl_session_record(
-        session, &(struct bl_record){.type = BELAY_EVENT_BACKPRESSURE,
-                                     .flag = session->pressed,
-                                     .numbers = {session->queued_messages, session->queued_bytes}});
+}
+
+/** What could never be queued, however empty the buffers are, is too big. */
+static size_t largest_reliable(const struct bl_shared *shared) {
+    size_t max = BELAY_MESSAGE_MAX;
+    max = max < shared->limits.send_bytes ? max : shared->limits.send_bytes;
+    return max < shared->limits.queued_max ? max : shared->limits.queued_max;
 }
 
 /** What is wrong with this send(), before anything is queued. */
@@ -50,8 +60,8 @@ static enum belay_result check_send(const struct bl_session *session, uint8_t ch
     if (data == NULL && size > 0) {
         return bl_fail(BELAY_E_INVALID, "data: NULL with a size of %zu", size);
     }
-    size_t max =
-        shared->channels[channel].mode == BELAY_RELIABLE ? BELAY_MESSAGE_MAX : BELAY_UNRELIABLE_MAX;
+    bool reliable = shared->channels[channel].mode == BELAY_RELIABLE;
+    size_t max = reliable ? largest_reliable(shared) : BELAY_UNRELIABLE_MAX;
     if (size > max) {
         return bl_fail(BELAY_E_TOO_BIG, "size: %zu, at most %zu on channel %s", size, max,
                        shared->channels[channel].name);
@@ -74,7 +84,11 @@ static bool fits(const struct bl_session *session, uint32_t messages, size_t siz
            session->queued_bytes + size <= limits->send_bytes && bl_has_room(session->shared, size);
 }
 
-static enum belay_result would_block(const struct bl_session *session) {
+/** Whoever is refused is owed the event that says when to go on. */
+static enum belay_result would_block(struct bl_session *session) {
+    if (!session->pressed) {
+        turn_pressure(session, true);
+    }
     return bl_fail(BELAY_E_WOULD_BLOCK,
                    "send: %u messages and %u bytes wait; go on at the BACKPRESSURE event",
                    session->queued_messages, session->queued_bytes);

@@ -116,7 +116,7 @@ static void attack(struct scene *scene) {
     free(exact);
 }
 
-/* W-A10: what a hostile peer says to its own peer object is nobody else's concern. */
+/* R4, G4: what a hostile peer says to its own peer object is nobody else's concern. */
 START_TEST(a_million_hostile_datagrams_leave_the_neighbour_alone) {
     enet_heap_install();
     struct rig *rig = rig_create(2, CHANNEL_COUNT);

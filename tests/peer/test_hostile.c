@@ -101,7 +101,7 @@ static belay_session session_of_stranger(const struct scene *scene) {
 
 /* ---- frames */
 
-/* A77: 256 messages may wait to be handled, and one more is one too many. */
+/* A44: 256 messages may wait to be handled, and one more is one too many. */
 START_TEST(a_message_beyond_the_credit_ends_the_session) {
     struct scene scene = begin();
     bool too_many = _i == 1;
@@ -161,7 +161,7 @@ static const struct lie {
      {{BL_FRAME_SEGMENT, 0, 1, 0, 5000, 0, 0, NULL, 1000}, {.type = BL_FRAME_SKIP, .sequence = 1}}},
 };
 
-/* A81 */
+/* A44 */
 START_TEST(segments_that_lie_end_the_session) {
     struct scene scene = begin();
     for (unsigned i = 0; i < lies[_i].count; i++) {
@@ -195,7 +195,7 @@ START_TEST(a_segment_that_came_before_is_dropped) {
 }
 END_TEST
 
-/* A35, F13: what nobody knows is counted, and answered where the sender should know. */
+/* A42, F13: what nobody knows is counted, and answered where the sender should know. */
 START_TEST(a_frame_of_an_unknown_type_does_no_harm) {
     struct scene scene = begin();
     uint64_t answers = 0;
@@ -218,6 +218,7 @@ START_TEST(a_frame_of_an_unknown_type_does_no_harm) {
 }
 END_TEST
 
+/* W-A16 */
 START_TEST(handled_beyond_what_was_sent_ends_the_session) {
     struct scene scene = begin();
     uint8_t frame[16];
@@ -332,7 +333,7 @@ static const struct bomb {
     {"full, descending", true, 1140, 2 * MIB},
 };
 
-/* ENet-facts 8 i: 28,000 such commands once cost 5 MB and 2.4 s. Three ENet channels (0 and the
+/* R4: on bare ENet 28,000 such commands cost 5 MB and 2.4 s. Three ENet channels (0 and the
  * two of the session), 4,096 numbers ahead on each: what is more than 1,024 ahead is refused. */
 START_TEST(allowed_commands_far_ahead_are_bounded) {
     const struct bomb *bomb = &bombs[_i];

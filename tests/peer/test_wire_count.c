@@ -87,7 +87,7 @@ static void come_and_go(struct world *world, unsigned client, const struct belay
     }
 }
 
-/* Issue 3: without loss, and at 20 %. */
+/* R32: without loss, and at 20 %. */
 static const float losses[] = {0, 0.2F};
 
 START_TEST(a_minute_of_coming_and_going_shows_only_acknowledgements_and_data) {

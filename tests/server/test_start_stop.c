@@ -193,6 +193,8 @@ START_TEST(the_descriptor_is_readable_when_a_datagram_has_come) {
     ck_assert_int_eq(belay_server_fd(world->server), fd);
     belay_server_wake(world->server);
     ck_assert(wait_for_server(world, 5000));
+    ck_assert_int_eq(belay_server_service(world->server, 0), BELAY_OK);
+    ck_assert(!wait_for_server(world, 0));
     ck_assert_int_ge(belay_client_fd(world->clients[0].it), 0);
     world_destroy(world);
 }

@@ -412,6 +412,8 @@ START_TEST(what_a_stall_takes_is_held_against_nobody) {
     lone_advance(&lone, 7 * BL_SECOND);
     lone_advance(&lone, row->length - BL_MILLISECOND);
     ck_assert_int_eq(session->state, row->begin);
+    /* Armed for the moment when it is due, or it would fire again and again until then. */
+    ck_assert_int_eq(session->timer.deadline, lone.shared.now + BL_MILLISECOND);
     lone_advance(&lone, BL_MILLISECOND);
     ck_assert_int_eq(session->state, row->end);
 }

@@ -395,11 +395,39 @@ START_TEST(only_hello_welcome_refuse_and_close_move_a_session) {
 }
 END_TEST
 
+/** Pieces of data: whose channel there is, and of the mode they are made for. */
+START_TEST(a_piece_for_the_wrong_channel_is_malformed) {
+    static const uint8_t types[] = {BL_FRAME_MESSAGE, BL_FRAME_SEGMENT, BL_FRAME_SKIP,
+                                    BL_FRAME_DATAGRAM, BL_FRAME_FRAGMENT};
+    enum bl_role role = (enum bl_role)_i;
+    struct linked *linked = set_up(role, &situations[3]);
+    const uint64_t *dropped = linked->near.stats.dropped;
+    for (size_t i = 0; i < COUNT_OF(types); i++) {
+        bool reliable = types[i] <= BL_FRAME_SKIP;
+        for (int channel = 0; channel < 256; channel++) {
+            uint8_t frame[BL_FRAME_SIZE_MAX];
+            uint64_t before = dropped[BELAY_DROP_FRAME];
+            size_t size = write_sound(frame, types[i], linked->session->shared);
+            frame[1] = (uint8_t)channel;
+            if (channel == (reliable ? 0 : 1)) {
+                continue; /* the one that it is for */
+            }
+            feed(linked->session, frame, size);
+            ck_assert_uint_eq(dropped[BELAY_DROP_FRAME], before + 1);
+        }
+    }
+    ck_assert_int_eq(linked->session->state, BELAY_LOGGED_IN);
+    ck_assert_uint_eq(linked->session->messages_in, 0);
+    linked_destroy(linked);
+}
+END_TEST
+
 static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, every_type_and_size_is_judged_as_expected_in_every_state_and_role, 0,
                         2 * BELAY_STATE_COUNT);
     tcase_add_test(tests, known_types_have_names_and_others_none);
     tcase_add_loop_test(tests, no_frame_in_any_state_breaks_a_session, 0, 2 * COUNT_OF(situations));
+    tcase_add_loop_test(tests, a_piece_for_the_wrong_channel_is_malformed, 0, 2);
     tcase_add_loop_test(tests, only_hello_welcome_refuse_and_close_move_a_session, 0,
                         2 * COUNT_OF(situations));
 }

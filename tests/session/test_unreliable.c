@@ -214,7 +214,7 @@ START_TEST(fragments_of_an_overtaken_message_are_stale) {
 }
 END_TEST
 
-/* Fragments of the last of which 1 + 7 x 1,140 = 8,192 - 212 bytes come before. */
+/* Before the last of eight fragments come 7 x 1,140 = 8,192 - 212 bytes. */
 static const struct broken {
     const char *name;
     uint8_t index, count;
@@ -233,6 +233,8 @@ static const struct broken {
     {"one of nine", 0, 9, 1140, BL_UNRELIABLE_BROKEN},
     {"one of 255", 0, 255, 1140, BL_UNRELIABLE_BROKEN},
     {"the third of two", 2, 2, 100, BL_UNRELIABLE_BROKEN},
+    {"the third of two, and full", 2, 2, 1140, BL_UNRELIABLE_BROKEN},
+    {"the 256th of eight, and full", 255, 8, 1140, BL_UNRELIABLE_BROKEN},
     {"the 256th", 255, 8, 100, BL_UNRELIABLE_BROKEN},
 };
 
