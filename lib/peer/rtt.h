@@ -21,7 +21,7 @@ void bl_rtt_sample(struct bl_rtt *rtt, bl_duration sample);
 /**
  * How long to wait for an acknowledgement: max(srtt + max(2 rttvar, 25 ms), 100 ms), without
  * doubling, and 3 s at most, since samples are the other side's claim; 500 ms before the first. The
- * margin keeps a jittery link without loss from being taken for a lossy one.
+ * margin keeps most of what a jittery link delays from being repeated.
  */
 bl_duration bl_rtt_timeout(const struct bl_rtt *rtt);
 

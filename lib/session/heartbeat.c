@@ -30,6 +30,10 @@ static void ping(struct bl_session *session, enum bl_delivery delivery) {
     bl_incoming_report(session, BL_REPORT_AGAIN);
 }
 
+void bl_heartbeat_ask(struct bl_session *session) {
+    ping(session, BL_UNSEQUENCED);
+}
+
 bool bl_heartbeat_judge(struct bl_session *session) {
     const struct bl_liveness_limits limits = limits_of(session);
     bool was_suspect = session->liveness.suspect;

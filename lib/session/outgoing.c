@@ -243,9 +243,14 @@ static bool hand_one(struct bl_session *session, struct bl_send_stream *stream) 
         return_expired(session, stream);
     }
     struct bl_packet *packet = bl_send_stream_next_packet(stream);
-    if (packet == NULL || !has_window(session, stream, bl_packet_size(packet)) ||
-        (first && !has_credit(session, message)) ||
-        !bl_peer_send(session->peer, (uint8_t)(stream->channel + 1), packet)) {
+    if (packet == NULL || !has_window(session, stream, bl_packet_size(packet))) {
+        return false;
+    }
+    if (first && !has_credit(session, message)) {
+        session->starving = true;
+        return false;
+    }
+    if (!bl_peer_send(session->peer, (uint8_t)(stream->channel + 1), packet)) {
         return false;
     }
     if (first) {
@@ -268,12 +273,27 @@ static void hand_level(struct bl_session *session, const uint8_t *channels, uint
     }
 }
 
+/**
+ * Reports are not repeated, so the one that would give credit again may be lost while the other
+ * side has nothing more to handle: whoever starves asks, as TCP does at a closed window
+ * (RFC 9293 3.8.6.1).
+ */
+static void arm_probe(struct bl_session *session) {
+    if (!session->starving) {
+        session->probe_by = BL_TIME_NEVER;
+    } else if (session->probe_by == BL_TIME_NEVER) {
+        session->probe_by = bl_attended(session->shared) + bl_rtt_timeout(&session->peer->rtt);
+        bl_session_schedule(session);
+    }
+}
+
 void bl_session_pump(struct bl_session *session) {
     const struct bl_shared *shared = session->shared;
     if (session->peer == NULL || session->state != BELAY_LOGGED_IN) {
         return;
     }
     const uint8_t *order = shared->priority_order;
+    session->starving = false;
     for (uint8_t begin = 0, end; begin < shared->reliable_count; begin = end) {
         uint8_t priority = shared->channels[order[begin]].priority;
         end = begin;
@@ -283,6 +303,7 @@ void bl_session_pump(struct bl_session *session) {
         hand_level(session, order + begin, (uint8_t)(end - begin));
     }
     bl_incoming_report(session, BL_REPORT_IF_DUE);
+    arm_probe(session);
 }
 
 static void acknowledged(struct bl_session *session, size_t bytes) {

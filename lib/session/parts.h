@@ -45,6 +45,8 @@ void bl_login_refuse(struct bl_session *session);
 
 /* heartbeat.c */
 
+/** A ping, which the other side answers with what it has handled. */
+void bl_heartbeat_ask(struct bl_session *session);
 /** Does what silence asks for; false when the peer is lost. */
 bool bl_heartbeat_judge(struct bl_session *session);
 bl_time bl_heartbeat_deadline(const struct bl_session *session);

@@ -40,7 +40,7 @@ enum belay_result bl_session_create(struct bl_session **out, struct bl_shared *s
     session->credit.messages = shared->limits.credit.messages;
     session->credit.bytes = shared->limits.credit.bytes;
     session->login_by = session->held_until = session->close_by = BL_TIME_NEVER;
-    session->report_by = session->drain_by = BL_TIME_NEVER;
+    session->report_by = session->drain_by = session->probe_by = BL_TIME_NEVER;
     memcpy(session->identity, identity, sizeof session->identity);
     bl_timer_init(&session->timer, timer_fired);
     for (uint8_t i = 0; i < shared->channel_count; i++) {
@@ -227,6 +227,7 @@ void bl_session_end(struct bl_session *session, enum bl_input input, bl_duration
     }
     let_go(session, patience, BL_TOMBSTONE);
     session->login_by = session->close_by = session->report_by = BL_TIME_NEVER;
+    session->probe_by = BL_TIME_NEVER;
     session->held_until = BL_TIME_NEVER;
     session->closing = false;
     if (session->state == BELAY_TIMED_OUT) {
@@ -303,7 +304,7 @@ void bl_session_lose(struct bl_session *session, const struct belay_reason *reas
     bl_session_step(session, BL_INPUT_GONE);
     let_go(session, 0, session->resume_window);
     bl_session_step(session, BL_INPUT_HOLD);
-    session->report_by = BL_TIME_NEVER;
+    session->report_by = session->probe_by = BL_TIME_NEVER;
     session->held_until = bl_attended(session->shared) + session->resume_window;
     bl_session_record(session, &(struct bl_record){.type = BELAY_EVENT_DOWN,
                                                    .who = reason->who,
@@ -392,6 +393,7 @@ void bl_session_progress(struct bl_session *session) {
 static bl_time earliest_deadline(const struct bl_session *session) {
     bl_time deadline = bl_earlier(session->login_by, session->held_until);
     deadline = bl_earlier(deadline, bl_earlier(session->close_by, session->report_by));
+    deadline = bl_earlier(deadline, session->probe_by);
     if (session->peer != NULL && session->state == BELAY_LOGGED_IN) {
         deadline = bl_earlier(deadline, bl_heartbeat_deadline(session));
     }
@@ -437,6 +439,13 @@ static void evaluate(struct bl_session *session, bl_time now) {
     } else if (session->peer != NULL && session->state == BELAY_LOGGED_IN &&
                !bl_heartbeat_judge(session)) {
         bl_session_lose(session, &silent);
+    }
+    if (now >= session->probe_by) {
+        session->probe_by = BL_TIME_NEVER;
+        if (session->peer != NULL && session->state == BELAY_LOGGED_IN) {
+            bl_heartbeat_ask(session);
+            bl_session_mark_pump(session); /* and again, until there is credit */
+        }
     }
     if (now >= session->report_by) {
         bl_incoming_report(session, BL_REPORT_IF_DUE);

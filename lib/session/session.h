@@ -75,6 +75,8 @@ struct bl_session {
     bl_time login_by;      /* before LOGGED_IN */
     bl_time held_until;    /* RECONNECT_PENDING, RECONNECTING, TIMED_OUT */
     bl_time close_by;      /* closing: when draining ends */
+    bl_time probe_by;      /* out of credit: asks for a report, which may have been lost */
+    bool starving;         /* a message waits for credit */
     bl_time report_by;     /* a handled report leaves alone; BL_TIME_NEVER = none is owed */
     bool closing;
 
