@@ -292,7 +292,7 @@ int64_t belay_client_wait_ns(const struct belay_client *client) {
 }
 
 void belay_client_wake(struct belay_client *client) {
-    bl_net_wake(client->loop.net);
+    bl_loop_wake(&client->loop);
 }
 
 enum belay_result belay_client_send(struct belay_client *client, uint8_t channel, const void *data,

@@ -289,7 +289,7 @@ int64_t belay_server_wait_ns(const struct belay_server *server) {
 }
 
 void belay_server_wake(struct belay_server *server) {
-    bl_net_wake(server->loop.net);
+    bl_loop_wake(&server->loop);
 }
 
 /** The session behind a handle that is still open, or NULL and the error. */

@@ -215,6 +215,7 @@ void bl_host_serve(struct bl_host *host, struct bl_peer *peer, bl_time now) {
     host->enet->peers = peer->enet;
     host->enet->peerCount = host->port.incoming == NULL ? 1 : 0;
     bl_tune_host(host->enet, host->port.now_ms);
+    peer->enet->packetLossEpoch = host->port.now_ms; /* its counts go on: count_resent() */
 
     ENetEvent event;
     bl_port_enter(&host->port);

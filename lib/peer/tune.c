@@ -60,6 +60,5 @@ void bl_tune_timers(struct bl_peer *peer, bl_time now) {
     }
     /* What was due more than a day ago ENet takes for the future: then it is due now. */
     enet->nextTimeout = now_ms + (enet_uint32)(earliest > 0 ? earliest : 0);
-    enet->packetLossEpoch = now_ms; /* its counts go on: count_resent() reads them */
     bl_timer_arm(wheel, &peer->timer, now + earliest * BL_MILLISECOND);
 }

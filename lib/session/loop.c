@@ -158,10 +158,17 @@ void bl_loop_service(struct bl_loop *loop, uint32_t wait_ms) {
     bl_time until =
         wait_ms == BELAY_FOREVER ? BL_TIME_NEVER : loop->shared.now + bl_from_ms(wait_ms);
     do_round(loop);
-    while (!bl_loop_has_events(loop) && !loop->net->simulated && loop->shared.now < until) {
+    while (!atomic_load(&loop->woken) && !bl_loop_has_events(loop) && !loop->net->simulated &&
+           loop->shared.now < until) {
         wait_round(loop, until);
     }
+    atomic_store(&loop->woken, false);
     loop->due = next_due(loop);
+}
+
+void bl_loop_wake(struct bl_loop *loop) {
+    atomic_store(&loop->woken, true);
+    bl_net_wake(loop->net);
 }
 
 int64_t bl_loop_wait_ns(const struct bl_loop *loop) {

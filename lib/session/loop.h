@@ -10,6 +10,7 @@
 
 #include "lib/session/session.h"
 #include <belay/sim.h>
+#include <stdatomic.h>
 
 /** A stall is a round that comes so much later than the loop had asked for. */
 #define BL_STALL_MIN (250 * BL_MILLISECOND)
@@ -23,6 +24,7 @@ struct bl_loop {
     struct bl_shared shared;
     struct belay_stats stats;
     bl_time due;       /* when the owner was told to come back */
+    atomic_bool woken; /* by another thread: the service() that runs, or else the next, returns */
     bool more_arrived; /* the last round did not take in everything */
 };
 
@@ -47,6 +49,8 @@ void bl_loop_finish(struct bl_loop *loop);
 /** Sends what is queued, then works and waits for up to @p wait_ms until there is something to
  * poll. */
 void bl_loop_service(struct bl_loop *loop, uint32_t wait_ms);
+/** Any thread. */
+void bl_loop_wake(struct bl_loop *loop);
 void bl_loop_flush(struct bl_loop *loop);
 bool bl_loop_has_events(const struct bl_loop *loop);
 /** Nanoseconds until bl_loop_service() is due: 0 now, -1 never. */
