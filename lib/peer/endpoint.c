@@ -69,7 +69,9 @@ static void transmit(void *user, struct bl_peer *peer, const struct bl_span *pie
     size_t size = 0;
     for (size_t i = 0; i < count; i++) {
         BELAY_ASSERT(size + pieces[i].size <= BL_DATA_PAYLOAD_MAX);
-        memcpy(out + BL_DATA_HEADER_SIZE + size, pieces[i].data, pieces[i].size);
+        if (pieces[i].size > 0) { /* an empty piece may have no data */
+            memcpy(out + BL_DATA_HEADER_SIZE + size, pieces[i].data, pieces[i].size);
+        }
         size += pieces[i].size;
     }
     commit(endpoint, &binding->address, bl_binding_seal(binding, BL_DATAGRAM_DATA, out, size));

@@ -145,6 +145,9 @@ enum belay_result bl_send_stream_push(struct bl_send_stream *stream, const void 
 }
 
 static bool has_key(const struct bl_outgoing *message, const void *data, size_t size) {
+    if (message->expired) {
+        return false;
+    }
     size_t key_size = size < BL_KEY_SIZE ? size : BL_KEY_SIZE;
     size_t header = message->packet_count == 1 ? BL_MESSAGE_HEADER : BL_SEGMENT_HEADER;
     bool same_size = message->size == size || (message->size >= BL_KEY_SIZE && size >= BL_KEY_SIZE);
@@ -229,6 +232,7 @@ bool bl_send_stream_skip(struct bl_send_stream *stream, uint8_t **data) {
     message->packet_count = 1;
     message->only = packet;
     message->expires_at = BL_TIME_NEVER;
+    message->expired = true;
     *data = whole;
     return true;
 }

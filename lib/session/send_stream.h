@@ -25,6 +25,7 @@ struct bl_outgoing {
     struct bl_packet *only; /* where packets points when there is one */
     uint32_t flight_start;  /* number of its first packet in flight, once handed */
     bl_time expires_at;
+    bool expired; /* its packet is a SKIP; the message is the application's again */
 };
 
 struct bl_send_stream {

@@ -308,6 +308,7 @@ START_TEST(a_held_session_is_reaped_when_its_window_ends) {
     ck_assert_str_eq(told_states(world, SERVER, 0),
                      "TRANSPORT_CONNECTED LOGIN_PENDING LOGGED_IN TIMED_OUT RECONNECT_PENDING "
                      "DISCONNECTED");
+    ck_assert_str_eq(told_events(world, SERVER, 0), "LOGIN OPEN DOWN CLOSED");
     ck_assert_uint_eq(world_stats(world, SERVER, 0).sessions, 1);
     ck_assert_uint_eq(world_stats(world, SERVER, 0).held, 0);
     assert_lives(world, 1);

@@ -57,6 +57,23 @@ START_TEST(messages_come_exactly_once_and_in_order_through_bursts_of_loss) {
 }
 END_TEST
 
+/* A mebibyte is nine hundred segments: with bursts of loss among them it still arrives whole. */
+START_TEST(large_messages_cross_a_lossy_link) {
+    struct world *world =
+        world_create(&(struct world_opts){.seed = 11, .link = _i == 0 ? awful : bursts});
+    world_open(world);
+    for (int i = 0; i < 2; i++) {
+        ledger_must_send(world, UP, 0, 0, BELAY_MESSAGE_MAX);
+        ledger_must_send(world, DOWN, 0, 0, BELAY_MESSAGE_MAX - 1);
+    }
+    world_until(world, ledger_of(world, UP, 0, 0).received == 2, 60000);
+    world_until(world, ledger_of(world, DOWN, 0, 0).received == 2, 60000);
+    ledger_check(world, UP, 0, 0);
+    ledger_check(world, DOWN, 0, 0);
+    world_destroy(world);
+}
+END_TEST
+
 static void note_message(struct world *world, enum world_side side,
                          const struct belay_event *event) {
     struct belay_message_event *noted = world->user;
@@ -460,6 +477,7 @@ static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, messages_come_exactly_once_and_in_order_over_an_awful_link, 0, 4);
     tcase_add_loop_test(tests, messages_come_exactly_once_and_in_order_through_bursts_of_loss, 0,
                         2);
+    tcase_add_loop_test(tests, large_messages_cross_a_lossy_link, 0, 2);
     tcase_add_test(tests, a_message_may_have_any_size_up_to_its_limit);
     tcase_add_loop_test(tests, a_channel_outlives_65536_messages, 0, 3);
     tcase_add_test(tests, all_16_channels_carry_messages);
