@@ -22,7 +22,7 @@
 #endif
 
 #define ARRIVAL_S 0.1  /* between clients */
-#define LIMIT_S   45.0 /* four times what the slowest machine should need */
+#define LIMIT_S   45.0 /* three times what it needs */
 #define LOOK_MS   50
 
 struct director {

@@ -22,5 +22,5 @@ if [ -f "$build/build.ninja" ]; then
     set_up=configure
 fi
 "$@" $set_up "$build" -Denet=bundled -Denet_source="$enet" -Dtests=enabled -Dexamples=disabled
-exec "$@" test -C "$build" --suite unit --suite scenario --suite socket --suite bundled \
-    --print-errorlogs
+exec "$@" test -C "$build" --suite unit --suite scenario --suite socket --suite install \
+    --suite bundled --print-errorlogs
