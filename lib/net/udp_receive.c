@@ -20,15 +20,20 @@
 /* System calls in one receive: enough for a full batch of single datagrams, four times over. */
 #define CALLS_MAX (4 * BL_NET_BATCH_MAX / BL_UDP_LANDING_MAX)
 
+/** Ours is one int; an adopted socket's owner may have asked for time stamps and more, which come
+ * before it. */
 struct control {
-    alignas(struct cmsghdr) char bytes[CMSG_SPACE(sizeof(int))];
+    alignas(struct cmsghdr) char bytes[256];
 };
 
 /** The size of each datagram in a joined buffer; one datagram of all bytes if the kernel says
  * nothing. */
 static size_t segment_size(struct msghdr *header, size_t size) {
     struct cmsghdr *control = CMSG_FIRSTHDR(header);
-    if (control == NULL || control->cmsg_level != SOL_UDP || control->cmsg_type != UDP_GRO) {
+    while (control != NULL && (control->cmsg_level != SOL_UDP || control->cmsg_type != UDP_GRO)) {
+        control = CMSG_NXTHDR(header, control);
+    }
+    if (control == NULL) {
         return size;
     }
     int segment = 0;

@@ -161,7 +161,7 @@ static bool bind_peer(struct bl_endpoint *endpoint, struct bl_binding *binding,
     }
     bl_binding_bind(binding, peer);
     peer->binding = binding;
-    if (round_trip >= 0) {
+    if (round_trip >= 0) { /* else it is not known which of several datagrams was answered */
         bl_rtt_sample(&peer->rtt, round_trip);
     }
     endpoint->ops->bound(endpoint->user, peer, binding->nonce);
@@ -285,7 +285,7 @@ static void take_data(struct bl_endpoint *endpoint, const struct bl_datagram *da
 static void take_gone(struct bl_endpoint *endpoint, const struct bl_datagram *datagram) {
     size_t size;
     struct bl_binding *binding = open_datagram(endpoint, datagram, &size);
-    if (binding == NULL) {
+    if (binding == NULL || size > 0) {
         drop(endpoint, BELAY_DROP_BINDING);
         return;
     }

@@ -52,6 +52,7 @@ static bool pass_command(struct bl_reader *reader, const ENetPeer *peer,
     case ACK:
         return pass_ack(reader, report);
     case RELIABLE:
+        report->reliable_count++;
         return pass_reliable(reader, &peer->channels[channel], sequence);
     case UNSEQUENCED:
         return pass_unsequenced(reader);
@@ -67,7 +68,7 @@ bool bl_filter_pass(uint8_t *datagram, size_t size, const ENetPeer *peer,
     if (flags != 0) {
         bl_read_u16(&reader); /* sent time */
     }
-    report->command_count = report->ack_count = 0;
+    report->command_count = report->reliable_count = report->ack_count = 0;
     while (!reader.failed && bl_reader_left(&reader) > 0) {
         if (report->command_count == BL_FILTER_COMMANDS_MAX ||
             !pass_command(&reader, peer, report)) {

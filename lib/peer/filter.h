@@ -21,6 +21,7 @@
 /** What a datagram that passed carries. */
 struct bl_filter_report {
     unsigned command_count;
+    unsigned reliable_count;
     unsigned ack_count;
     enet_uint16 ack_sent_times[BL_FILTER_COMMANDS_MAX]; /* of the acknowledged, as ENet stamps them:
                                                            ms, 16 bits */

@@ -13,9 +13,11 @@
 #include "lib/peer/host.h"
 #include "lib/wire/frame.h"
 
+#define LOSS_INTERVAL (10 * BL_SECOND)
+/* Between two flushes; what all channels may have in flight fits, and ENet allocates for each. */
+#define OWED_ACKS_MAX 4096U
 /* Above channels x span (256 segments) x segment, or ENet refuses the very segment that all wait
  * for. */
-#define LOSS_INTERVAL       (10 * BL_SECOND)
 #define WAITING_PER_CHANNEL (320U * BL_FRAME_SIZE_MAX)
 
 enet_uint32 bl_enet_time(bl_time now) {
@@ -235,6 +237,10 @@ bool bl_peer_receive(struct bl_peer *peer, uint8_t *datagram, size_t size, bl_ti
     if (size > BL_DATA_PAYLOAD_MAX || !bl_filter_pass(datagram, size, peer->enet, &report)) {
         return false;
     }
+    if (peer->owed_acks + report.reliable_count > OWED_ACKS_MAX) {
+        return false; /* what is new among it comes again */
+    }
+    peer->owed_acks += report.reliable_count;
     peer->received_at = now;
     for (unsigned i = 0; i < report.ack_count; i++) {
         enet_uint16 ms = (enet_uint16)(bl_enet_time(now) - report.ack_sent_times[i]);
@@ -245,7 +251,9 @@ bool bl_peer_receive(struct bl_peer *peer, uint8_t *datagram, size_t size, bl_ti
     host->port.incoming_size = size;
     host->port.from = peer->enet->address;
     bl_host_serve(host, peer, now);
-    if (!enet_list_empty(&peer->enet->acknowledgements)) {
+    if (enet_list_empty(&peer->enet->acknowledgements)) {
+        peer->owed_acks = 0;
+    } else {
         mark_dirty(peer);
     }
     return true;
@@ -280,7 +288,7 @@ static void count_resent(struct bl_peer *peer, bl_time now) {
 void bl_host_flush(struct bl_host *host, bl_time now) {
     while (host->dirty_first != NULL) {
         struct bl_peer *peer = take_dirty(host);
-        peer->loose_count = peer->said_count = 0;
+        peer->loose_count = peer->said_count = peer->owed_acks = 0;
         bl_tune_timers(peer, now);
         bl_host_serve(host, peer, now);
         count_resent(peer, now);

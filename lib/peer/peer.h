@@ -51,6 +51,7 @@ struct bl_peer {
     bool dirty;                    /* has something to send */
     uint32_t loose_count;          /* unsequenced packets queued since the last flush */
     uint32_t said_count;           /* of these, frames of the session itself */
+    uint32_t owed_acks;            /* at most: reliable commands received since the last flush */
 };
 
 struct bl_host_ops {

@@ -80,10 +80,17 @@ struct bl_binding *bl_binding_create(struct bl_bindings *table, const uint8_t no
 }
 
 static void leave_state(struct bl_binding *binding) {
-    if (binding->state == BL_BINDING_PENDING) {
-        binding->table->pending_count--;
-    } else if (binding->state == BL_BINDING_BOUND) {
-        binding->table->bound_count--;
+    struct bl_bindings *table = binding->table;
+    switch (binding->state) {
+    case BL_BINDING_PENDING:
+        table->pending_count--;
+        break;
+    case BL_BINDING_BOUND:
+        table->bound_count--;
+        break;
+    case BL_BINDING_ENDED:
+        table->ended_count--;
+        break;
     }
 }
 
@@ -123,7 +130,13 @@ void bl_binding_bind(struct bl_binding *binding, void *peer) {
 }
 
 void bl_binding_end(struct bl_binding *binding, bl_time deadline) {
+    struct bl_bindings *table = binding->table;
+    if (table->ended_count >= BL_TOMBSTONES_MAX) {
+        bl_binding_destroy(binding);
+        return;
+    }
     leave_state(binding);
+    table->ended_count++;
     binding->state = BL_BINDING_ENDED;
     binding->peer = NULL;
     bl_binding_expire_at(binding, deadline);

@@ -12,6 +12,8 @@
 #include "lib/net/net.h"
 #include "lib/wire/datagram.h"
 
+#define BL_TOMBSTONES_MAX 16384U /* of one table: who comes and goes fast enough leaves none */
+
 enum bl_binding_state {
     BL_BINDING_PENDING, /* server: accepted; the first datagram over it will prove it */
     BL_BINDING_BOUND,   /* carries a peer */
@@ -28,7 +30,7 @@ struct bl_binding {
     uint8_t attempt; /* of the OPEN that was answered last */
     uint8_t nonce[BL_NONCE_SIZE];
     struct bl_address address;
-    bl_time accepted_at;   /* server: when ACCEPT left last */
+    bl_time accepted_at;   /* server: when ACCEPT left; NEVER once it has left twice */
     bl_time answered_at;   /* when GONE left last */
     struct bl_timer timer; /* the end of a pending one or of a tombstone */
     void *peer;            /* while BOUND */
@@ -40,7 +42,7 @@ struct bl_bindings {
     struct bl_timer_wheel *wheel;
     struct bl_random *random;
     struct bl_hash_map by_tag, by_nonce;
-    uint32_t pending_count, bound_count;
+    uint32_t pending_count, bound_count, ended_count;
 };
 
 void bl_bindings_init(struct bl_bindings *table, struct bl_memory *memory,
@@ -60,7 +62,8 @@ struct bl_binding *bl_bindings_by_nonce(const struct bl_bindings *table,
 /** Destroys a binding that is still PENDING or ENDED at @p deadline. */
 void bl_binding_expire_at(struct bl_binding *binding, bl_time deadline);
 void bl_binding_bind(struct bl_binding *binding, void *peer);
-/** Its peer is gone; the tombstone stands until @p deadline. */
+/** Its peer is gone; the tombstone stands until @p deadline, or is not put up where there are
+ * BL_TOMBSTONES_MAX. */
 void bl_binding_end(struct bl_binding *binding, bl_time deadline);
 
 /**

@@ -26,7 +26,7 @@ static size_t deny(const struct bl_open *open, const struct belay_reason *reason
 static size_t accept(struct bl_binding *binding, const struct bl_open *open, bl_time now,
                      uint8_t *answer) {
     binding->attempt = open->attempt;
-    binding->accepted_at = now;
+    binding->accepted_at = binding->accepted_at == 0 ? now : BL_TIME_NEVER;
     struct bl_accept accept = {.attempt = open->attempt, .tag = binding->tag};
     memcpy(accept.nonce, binding->nonce, sizeof accept.nonce);
     return bl_accept_write(answer, &accept);

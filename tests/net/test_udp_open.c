@@ -200,6 +200,10 @@ START_TEST(an_adopted_socket_works_and_is_closed_with_us) {
 }
 END_TEST
 
+static void set_true(int descriptor, int level, int option) {
+    ck_assert_int_eq(setsockopt(descriptor, level, option, &(int){1}, sizeof(int)), 0);
+}
+
 static int option_of(int descriptor, int level, int option) {
     int value = -1;
     socklen_t size = sizeof(value);
@@ -239,6 +243,26 @@ START_TEST(an_adopted_socket_is_told_of_no_icmp_errors) {
     send_equal(net, &dead, 1, 10);
     struct pollfd ready = {.fd = (int)bl_net_descriptor(net), .events = POLLIN};
     ck_assert_int_eq(poll(&ready, 1, 0), 0);
+    bl_net_close(net);
+}
+END_TEST
+
+/* What its owner asked to be told of each datagram stands beside what we ask: how joined runs are
+ * cut. */
+START_TEST(an_adopted_socket_may_come_with_options_of_its_owner) {
+    struct bl_address at;
+    int plain = open_plain(&at);
+    set_true(plain, SOL_SOCKET, SO_TIMESTAMPNS);
+    set_true(plain, SOL_SOCKET, SO_RXQ_OVFL);
+    set_true(plain, IPPROTO_IP, IP_PKTINFO);
+    set_true(plain, IPPROTO_IP, IP_RECVTTL);
+    struct bl_net *net = NULL;
+    ck_assert_int_eq(bl_udp_adopt(&net, plain, &memory), BELAY_OK);
+    struct bl_datagram got[10];
+    send_equal(other, &at, 10, 1000);
+    ck_assert_uint_eq(receive(net, got, 10), 10);
+    ck_assert_uint_eq(got[9].size, 1000);
+    ck_assert_uint_eq(net->oversize_count, 0);
     bl_net_close(net);
 }
 END_TEST
@@ -296,6 +320,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, an_adopted_socket_works_and_is_closed_with_us);
     tcase_add_test(tests, an_adopted_socket_sends_whole_datagrams_only);
     tcase_add_test(tests, an_adopted_socket_is_told_of_no_icmp_errors);
+    tcase_add_test(tests, an_adopted_socket_may_come_with_options_of_its_owner);
     tcase_add_test(tests, a_larger_buffer_of_an_adopted_socket_stays);
     tcase_add_test(tests, a_released_socket_goes_back_to_its_owner);
     tcase_add_test(tests, a_socket_that_could_not_be_adopted_is_as_it_was);

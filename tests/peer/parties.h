@@ -225,12 +225,15 @@ static inline uint32_t bare_accept(uint32_t number) {
     return accept.tag;
 }
 
-/** A DATA datagram with one acknowledgement in it, which is valid whoever it is for. */
+/** A DATA datagram with one acknowledgement in it, which is valid whoever it is for; or a GONE. */
 static inline size_t data_of(uint8_t *out, uint32_t tag, enum bl_datagram_kind kind) {
     const struct bl_data_header header = {.tag = tag};
     bl_data_header_write(out, kind, &header);
-    struct bl_writer writer = enet_begin(out + BL_DATA_HEADER_SIZE, 100, 0);
-    enet_ack(&writer, 0, 1, 0);
+    struct bl_writer writer = bl_writer_of(out + BL_DATA_HEADER_SIZE, 100);
+    if (kind == BL_DATAGRAM_DATA) {
+        writer = enet_begin(out + BL_DATA_HEADER_SIZE, 100, 0);
+        enet_ack(&writer, 0, 1, 0);
+    }
     bl_write_pad(&writer, bl_writer_size(&writer) + BL_DATA_TAG_SIZE);
     return BL_DATA_HEADER_SIZE + bl_writer_size(&writer);
 }

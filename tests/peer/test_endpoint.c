@@ -134,6 +134,27 @@ START_TEST(gone_is_never_answered) {
 }
 END_TEST
 
+/* GONE has one size; whatever else begins like it says nothing. */
+START_TEST(gone_with_something_in_it_is_dropped) {
+    open_all();
+    link_up();
+    uint8_t datagram[200] = {0};
+    const struct bl_data_header header = {.tag = ((struct bl_binding *)client.peer->binding)->tag};
+    bl_data_header_write(datagram, BL_DATAGRAM_GONE, &header);
+    struct bl_datagram longer = {client.net->local, datagram,
+                                 BL_DATA_HEADER_SIZE + 1 + BL_DATA_TAG_SIZE};
+    ck_assert_uint_eq(bl_net_send(server.net, &longer, 1), 1);
+    run(10 * BL_MILLISECOND);
+    ck_assert_uint_eq(client.gone_count, 0);
+    ck_assert_uint_eq(client.stats.dropped[BELAY_DROP_BINDING], 1);
+    longer.size--; /* and at its own size it does */
+    ck_assert_uint_eq(bl_net_send(server.net, &longer, 1), 1);
+    run(10 * BL_MILLISECOND);
+    ck_assert_uint_eq(client.gone_count, 1);
+    close_all();
+}
+END_TEST
+
 START_TEST(an_open_of_a_binding_that_has_ended_is_not_answered) {
     open_all();
     uint32_t tag = bare_accept(1);
@@ -308,6 +329,65 @@ START_TEST(sealed_garbage_of_any_length_is_counted_and_does_no_harm) {
 }
 END_TEST
 
+/* ---- memory */
+
+static struct { uint64_t count, fail_at; /* as in enet_heap, for what is not ENet's */ } ours;
+
+static void *allocate_ours(void *block, size_t old_size, size_t new_size, void *user) {
+    (void)old_size;
+    (void)user;
+    if (new_size == 0) {
+        free(block);
+        return NULL;
+    }
+    return ++ours.count == ours.fail_at ? NULL : realloc(block, new_size);
+}
+
+/** Until there was memory for it. */
+static void insist(struct party *party) {
+    bool sent = false;
+    while (!sent) {
+        struct bl_packet *word = bl_packet_create(0, BL_ORDERED);
+        sent = word != NULL && bl_peer_send(party->peer, 0, word);
+        bl_packet_release(word);
+    }
+}
+
+/* Each allocation fails once, from the first OPEN to the last tombstone: all is repeated that can
+ * be, and nothing is lost or left over. */
+START_TEST(a_link_lives_and_ends_whichever_allocation_fails) {
+    bool of_enet = _i == 1, was_reached = true;
+    for (uint64_t n = 1; was_reached; n++) {
+        open_all();
+        server.memory.hooks.realloc = client.memory.hooks.realloc = allocate_ours;
+        ours.count = 0;
+        ours.fail_at = of_enet ? 0 : n;
+        uint64_t fail_at = enet_heap.fail_at = of_enet ? enet_heap.allocation_count + n : 0;
+        dial();
+        run(600 * BL_MILLISECOND);
+        ck_assert_uint_eq(client.bound_count, 1);
+        insist(&client);
+        run(3 * BL_SECOND);
+        ck_assert_uint_eq(server.bound_count, 1);
+        insist(&server);
+        run(3 * BL_SECOND);
+        ck_assert_uint_eq(server.packet_count, 1);
+        ck_assert_msg(client.packet_count == 1, "allocation %d failed, and so did the link",
+                      (int)n);
+        bl_endpoint_release(server.endpoint, server.peer, PATIENCE, LINGER);
+        run(5 * BL_MILLISECOND);
+        insist(&client);
+        run(3 * BL_SECOND);
+        ck_assert_uint_gt(client.gone_count, 0);
+        bl_endpoint_release(client.endpoint, client.peer, 0, LINGER);
+        run(2 * LINGER);
+        was_reached = of_enet ? enet_heap.allocation_count >= fail_at : ours.count >= n;
+        ck_assert(n > 5 || was_reached);
+        close_all();
+    }
+}
+END_TEST
+
 static void add_tests(TCase *tests) {
     tcase_add_test(tests, data_from_another_address_is_dropped);
     tcase_add_test(tests, data_of_an_unknown_tag_or_without_its_seal_is_dropped);
@@ -315,6 +395,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, a_newcomer_may_be_turned_away_when_it_is_bound);
     tcase_add_test(tests, a_tombstone_says_gone_at_most_five_times_a_second);
     tcase_add_test(tests, gone_is_never_answered);
+    tcase_add_test(tests, gone_with_something_in_it_is_dropped);
     tcase_add_test(tests, an_open_of_a_binding_that_has_ended_is_not_answered);
     tcase_add_test(tests, last_words_are_repeated_until_they_are_acknowledged);
     tcase_add_test(tests, last_words_that_nobody_acknowledges_end_with_patience);
@@ -323,6 +404,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, whoever_released_a_peer_hears_no_more_of_it);
     tcase_add_test(tests, garbage_of_any_kind_and_length_is_counted_and_does_no_harm);
     tcase_add_test(tests, sealed_garbage_of_any_length_is_counted_and_does_no_harm);
+    tcase_add_loop_test(tests, a_link_lives_and_ends_whichever_allocation_fails, 0, 2);
 }
 
 TEST_MAIN("peer endpoint", add_tests)

@@ -1,5 +1,6 @@
 /* Two hosts joined by a wire in virtual time: slots, order, dispatch, and ENet's memory. */
 #include "lib/wire/frame.h"
+#include "tests/peer/enet_datagram.h"
 #include "tests/peer/enet_heap.h"
 #include "tests/peer/rig.h"
 #include "tests/support/test.h"
@@ -388,6 +389,40 @@ START_TEST(a_packet_that_memory_is_short_for_comes_again) {
 }
 END_TEST
 
+/** 32 repeats of a reliable command that has arrived; @return false when they were dropped. */
+static bool repeat(struct rig *rig, struct bl_peer *peer, bool stamped) {
+    uint8_t datagram[BL_DATA_PAYLOAD_MAX];
+    struct bl_writer writer = bl_writer_of(datagram, sizeof datagram);
+    if (stamped) {
+        writer = enet_begin(datagram, sizeof datagram, 0);
+    } else {
+        bl_write_u16(&writer, 0);
+    }
+    for (int i = 0; i < 32; i++) {
+        enet_reliable(&writer, 0, 0, NULL, 0);
+    }
+    return bl_peer_receive(peer, datagram, bl_writer_size(&writer), rig->now);
+}
+
+/* ENet allocates for each acknowledgement that it owes: 4,096 are enough until some have left. Of a
+ * datagram without a time stamp it acknowledges nothing. */
+START_TEST(a_peer_owes_so_many_acknowledgements_and_no_more) {
+    struct rig *rig = rig_create(1, 2);
+    struct bl_peer *peer = rig_join(rig);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 200; i++) {
+            ck_assert(repeat(rig, peer, false));
+        }
+        for (int i = 0; i < 128; i++) {
+            ck_assert(repeat(rig, peer, true));
+        }
+        ck_assert(!repeat(rig, peer, true));
+        rig_flush(rig);
+    }
+    rig_destroy(rig);
+}
+END_TEST
+
 static void add_tests(TCase *tests) {
     tcase_add_test(tests, connecting_leaves_nothing_on_the_wire);
     tcase_add_loop_test(tests, every_slot_can_be_used_and_one_more_is_refused, 0, COUNT_OF(sizes));
@@ -399,6 +434,7 @@ static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, a_peer_may_be_reset_while_packets_are_dispatched, 0, 6);
     tcase_add_test(tests, an_answer_leaves_in_the_datagram_of_the_acknowledgement);
     tcase_add_test(tests, a_packet_is_in_flight_until_it_is_acknowledged_or_its_peer_is_reset);
+    tcase_add_test(tests, a_peer_owes_so_many_acknowledgements_and_no_more);
     tcase_add_test(tests, memory_does_not_grow_with_traffic);
     tcase_add_test(tests, running_out_of_memory_costs_one_call_and_nothing_more);
     tcase_add_test(tests, a_packet_that_memory_is_short_for_comes_again);

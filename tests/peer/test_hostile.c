@@ -364,6 +364,30 @@ START_TEST(allowed_commands_far_ahead_are_bounded) {
 }
 END_TEST
 
+/* Each repeat of what has long arrived is owed an acknowledgement: 640,000 of them in one round. */
+START_TEST(repeats_without_number_do_not_fill_the_servers_memory) {
+    struct scene scene = begin();
+    uint8_t datagram[1200];
+    struct bl_writer writer = enet_begin(datagram, sizeof datagram, 0);
+    for (int i = 0; i < 32; i++) {
+        enet_reliable(&writer, 0, 1, NULL, 0);
+    }
+    scene.world->server_deaf = true;
+    scene.world->each_step = NULL;
+    for (int i = 0; i < 20000; i++) {
+        stranger_say_enet(scene.stranger, datagram, bl_writer_size(&writer));
+    }
+    world_run(scene.world, 5);
+    scene.world->server_deaf = false;
+    world_run(scene.world, 50);
+    printf("repeats: %zu KiB held\n", held_max(&scene) / KIB);
+    ck_assert_uint_gt(dropped(&scene, BELAY_DROP_COMMAND), 10000);
+    ck_assert_uint_lt(held_max(&scene), 1 * MIB);
+    assert_still_in(&scene);
+    end(&scene);
+}
+END_TEST
+
 START_TEST(acknowledgements_of_everything_and_nothing_do_no_harm) {
     struct scene scene = begin();
     belay_session session = session_of_stranger(&scene);
@@ -530,6 +554,7 @@ static void add_tests(TCase *tests) {
                         COUNT_OF(flood_kinds));
     tcase_add_test(tests, unreliable_messages_without_number_are_dropped_at_a_bound);
     tcase_add_loop_test(tests, allowed_commands_far_ahead_are_bounded, 0, COUNT_OF(bombs));
+    tcase_add_test(tests, repeats_without_number_do_not_fill_the_servers_memory);
     tcase_add_test(tests, acknowledgements_of_everything_and_nothing_do_no_harm);
     tcase_add_test(tests, handled_without_acknowledgement_does_not_fill_enets_queues);
     tcase_add_test(tests, strangers_who_claim_to_be_slow_do_not_hold_the_servers_slots);

@@ -105,6 +105,27 @@ START_TEST(a_bound_binding_has_no_deadline_and_a_tombstone_has) {
 }
 END_TEST
 
+/** Whether a binding that ends now leaves a tombstone. */
+static bool is_buried(uint32_t number) {
+    struct bl_binding *binding = make(number);
+    bl_binding_bind(binding, &address);
+    bl_binding_end(binding, NOW + BL_SECOND);
+    return bl_bindings_by_nonce(&table, nonce_of(number)) != NULL;
+}
+
+START_TEST(tombstones_have_a_limit) {
+    for (uint32_t i = 0; i < BL_TOMBSTONES_MAX; i++) {
+        ck_assert(is_buried(i));
+    }
+    size_t used = memory.used;
+    ck_assert(!is_buried(BL_TOMBSTONES_MAX));
+    ck_assert_uint_eq(memory.used, used);
+    ck_assert_uint_eq(table.bound_count, 0);
+    bl_timer_wheel_advance(&wheel, NOW + BL_SECOND);
+    ck_assert(is_buried(0)); /* the old ones have fallen */
+}
+END_TEST
+
 START_TEST(what_is_sealed_can_be_opened) {
     struct bl_binding *binding = make(1);
     for (size_t size = 0; size <= BL_DATA_PAYLOAD_MAX; size++) {
@@ -210,6 +231,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, counts_follow_a_binding_through_its_life);
     tcase_add_test(tests, a_pending_binding_is_forgotten_at_its_deadline);
     tcase_add_test(tests, a_bound_binding_has_no_deadline_and_a_tombstone_has);
+    tcase_add_test(tests, tombstones_have_a_limit);
     tcase_add_test(tests, what_is_sealed_can_be_opened);
     tcase_add_test(tests, numbers_count_up_and_wrap);
     tcase_add_test(tests, an_altered_authenticator_is_refused);
