@@ -6,15 +6,10 @@ void bl_rtt_sample(struct bl_rtt *rtt, bl_duration sample) {
     if (sample < BL_MILLISECOND) {
         sample = BL_MILLISECOND;
     }
-    rtt->latest = sample;
     if (rtt->smoothed == 0) {
         rtt->smoothed = sample;
         rtt->variation = sample / 2;
-        rtt->least = sample;
         return;
-    }
-    if (sample < rtt->least) {
-        rtt->least = sample;
     }
     bl_duration error = sample > rtt->smoothed ? sample - rtt->smoothed : rtt->smoothed - sample;
     rtt->variation += (error - rtt->variation) / 4;

@@ -7,7 +7,6 @@
 struct bl_rtt {
     bl_duration smoothed; /* 0 until the first sample */
     bl_duration variation;
-    bl_duration latest, least;
 };
 
 /** Zeroed memory is an estimator without samples. A sample below one millisecond counts as one. */
