@@ -18,6 +18,7 @@
 struct belay_client {
     struct bl_loop loop;
     struct bl_session *session; /* NULL between CLOSED and the next connect() */
+    belay_session newest;       /* the handle of this or the last one */
     struct bl_address server;
     bl_duration connect;
     uint8_t login[BELAY_LOGIN_MAX];
@@ -92,8 +93,7 @@ static enum belay_result set_limits(struct bl_shared *shared,
 static enum belay_result open_network(struct belay_client *client,
                                       const struct belay_client_opts *opts, struct bl_net **out) {
     struct bl_address local;
-    enum belay_result result =
-        bl_address_parse(&local, opts->sim != NULL ? "*:0" : "127.0.0.1:0", true);
+    enum belay_result result = bl_address_parse(&local, "*:0", true); /* IPv4 and IPv6 */
     if (result != BELAY_OK) {
         return result;
     }
@@ -204,7 +204,7 @@ static enum belay_result dial(struct belay_client *client) {
         return result;
     }
     bl_loop_look_at_clock(&client->loop);
-    client->session->handle = 1;
+    client->session->handle = ++client->newest;
     client->session->dialing = true;
     client->session->address = client->server;
     bl_session_expect_login(client->session, client->connect);
@@ -253,6 +253,9 @@ void belay_client_close(struct belay_client *client, const struct belay_reason *
     bl_time until = loop->shared.now + bl_from_ms(flush_ms);
     bl_session_close(session, reason != NULL ? reason : &left, bl_from_ms(flush_ms));
     while (!bl_session_has_ended(session) && bl_loop_work_on(loop, until)) {
+    }
+    if (loop->shared.now >= until) {
+        bl_session_close(session, &left, 0); /* with the reason it has, if it has not ended */
     }
     bl_loop_say_goodbye(loop, until);
 }

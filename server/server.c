@@ -240,8 +240,8 @@ void belay_server_stop(struct belay_server *server, uint32_t flush_ms) {
     close_all(server, loop->net->simulated ? 0 : bl_from_ms(flush_ms));
     while (!all_have_ended(server) && bl_loop_work_on(loop, until)) {
     }
+    close_all(server, 0); /* who still drains has had its time */
     bl_loop_say_goodbye(loop, until);
-    close_all(server, 0);
     bl_timer_cancel(&loop->wheel, &server->drain_timer);
     bl_loop_close(loop);
     server->stopped = true;

@@ -130,6 +130,18 @@ static bool take_unreliable(struct bl_session *session, const struct bl_piece *p
     return assembled.block == NULL;
 }
 
+/** With this piece a message has come, as far as a piece can tell. */
+static bool ends_message(const struct bl_piece *piece) {
+    switch (piece->type) {
+    case BL_FRAME_SEGMENT:
+        return piece->total - piece->offset <= piece->size;
+    case BL_FRAME_FRAGMENT:
+        return piece->index + 1 == piece->count;
+    default:
+        return piece->type != BL_FRAME_SKIP;
+    }
+}
+
 void bl_incoming_take(struct bl_session *session, struct bl_packet *packet) {
     const struct bl_shared *shared = session->shared;
     struct bl_piece piece;
@@ -145,7 +157,7 @@ void bl_incoming_take(struct bl_session *session, struct bl_packet *packet) {
     if (reliable_frame != (shared->channels[piece.channel].mode == BELAY_RELIABLE)) {
         bl_drop(session->shared, BELAY_DROP_FRAME);
     } else if (session->closing) {
-        session->undelivered++; /* its application has said goodbye */
+        session->undelivered += ends_message(&piece); /* its application has said goodbye */
     } else if (reliable_frame) {
         taken = take_reliable(session, &piece, packet);
     } else {

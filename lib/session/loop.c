@@ -82,19 +82,21 @@ void bl_loop_finish(struct bl_loop *loop) {
     }
 }
 
-void bl_loop_look_at_clock(struct bl_loop *loop) {
-    bl_time now = bl_net_now(loop->net);
-    if (now > loop->shared.now) {
-        loop->shared.now = now;
-    }
-}
-
+/** A round that is late has not come yet: from here on it is late anew. */
 static void notice_stall(struct bl_loop *loop) {
     struct bl_shared *shared = &loop->shared;
     if (loop->due != BL_TIME_NEVER && shared->now - loop->due >= BL_STALL_MIN) {
         shared->stalled += shared->now - loop->due;
+        loop->due = shared->now;
     }
-    loop->due = BL_TIME_NEVER;
+}
+
+void bl_loop_look_at_clock(struct bl_loop *loop) {
+    bl_time now = bl_net_now(loop->net);
+    if (now > loop->shared.now) {
+        loop->shared.now = now;
+        notice_stall(loop);
+    }
 }
 
 static void take_in(struct bl_loop *loop) {
@@ -128,9 +130,10 @@ bool bl_loop_has_events(const struct bl_loop *loop) {
 
 static void do_round(struct bl_loop *loop) {
     bl_loop_look_at_clock(loop);
-    notice_stall(loop);
+    loop->due = BL_TIME_NEVER;
     take_in(loop);
     bl_timer_wheel_advance(&loop->wheel, loop->shared.now);
+    bl_session_tell_owed(&loop->shared);
     if (!bl_loop_has_events(loop)) {
         bl_loop_flush(loop);
     }
@@ -138,7 +141,7 @@ static void do_round(struct bl_loop *loop) {
 
 static bl_time next_due(const struct bl_loop *loop) {
     bool busy = loop->more_arrived || loop->shared.pump_first != NULL ||
-                bl_endpoint_is_dirty(loop->endpoint);
+                bl_session_owes(&loop->shared) || bl_endpoint_is_dirty(loop->endpoint);
     return busy ? loop->shared.now : bl_timer_wheel_next(&loop->wheel);
 }
 

@@ -55,7 +55,7 @@ void bl_loop_flush(struct bl_loop *loop);
 bool bl_loop_has_events(const struct bl_loop *loop);
 /** Nanoseconds until bl_loop_service() is due: 0 now, -1 never. */
 int64_t bl_loop_wait_ns(const struct bl_loop *loop);
-/** Reads the clock. */
+/** Reads the clock, and notices a stall before anybody sets a deadline by it. */
 void bl_loop_look_at_clock(struct bl_loop *loop);
 /**
  * One round of work on the way out, while nobody polls: waits, works, sends. False when @p until is

@@ -13,8 +13,9 @@
 
 #define LOOSE_MAX 1024U /* unreliable packets queued between two flushes */
 #define CREDIT_RESERVE                                                                             \
-    (64U * 1024U)           /* of the credit in bytes, that large messages leave to small ones */
-#define OWN_ALLOWANCE 4096U /* bytes in flight that a channel may have whatever others do */
+    (64U * 1024U) /* of the credit in bytes, that large messages leave to small ones */
+#define REPORT_OVERDUE BL_SECOND /* the other side says what it has handled within half of it */
+#define OWN_ALLOWANCE  4096U     /* bytes in flight that a channel may have whatever others do */
 
 static void turn_pressure(struct bl_session *session, bool on) {
     session->pressed = on;
@@ -31,8 +32,50 @@ static void judge_pressure(struct bl_session *session) {
     bool high = messages * 4 > (uint64_t)limits->send_messages * 3 ||
                 bytes * 4 > (uint64_t)limits->send_bytes * 3;
     bool low = messages * 2 <= limits->send_messages && bytes * 2 <= limits->send_bytes;
-    if (session->pressed ? low : high) {
+    if (session->pressed ? low && session->owed == 0 : high) {
         turn_pressure(session, !session->pressed);
+    }
+}
+
+/** It hears when there is room for what was refused now. */
+static void owe(struct bl_session *session, size_t size) {
+    struct bl_shared *shared = session->shared;
+    if (session->owed == 0) {
+        session->owed_next = NULL;
+        *(shared->owed_last != NULL ? &shared->owed_last->owed_next : &shared->owed_first) =
+            session;
+        shared->owed_last = session;
+    }
+    session->owed = size;
+}
+
+void bl_outgoing_forgo(struct bl_session *session) {
+    struct bl_shared *shared = session->shared;
+    struct bl_session *previous = NULL;
+    if (session->owed == 0) {
+        return;
+    }
+    for (struct bl_session *at = shared->owed_first; at != session; at = at->owed_next) {
+        previous = at;
+    }
+    *(previous != NULL ? &previous->owed_next : &shared->owed_first) = session->owed_next;
+    if (shared->owed_last == session) {
+        shared->owed_last = previous;
+    }
+    session->owed = 0;
+}
+
+bool bl_session_owes(const struct bl_shared *shared) {
+    return shared->owed_first != NULL && bl_has_room(shared, shared->owed_first->owed);
+}
+
+void bl_session_tell_owed(struct bl_shared *shared) {
+    size_t told = 0;
+    while (shared->owed_first != NULL && bl_has_room(shared, told + shared->owed_first->owed)) {
+        struct bl_session *session = shared->owed_first;
+        told += session->owed;
+        bl_outgoing_forgo(session);
+        judge_pressure(session);
     }
 }
 
@@ -85,7 +128,10 @@ static bool fits(const struct bl_session *session, uint32_t messages, size_t siz
 }
 
 /** Whoever is refused is owed the event that says when to go on. */
-static enum belay_result would_block(struct bl_session *session) {
+static enum belay_result would_block(struct bl_session *session, size_t size) {
+    if (!bl_has_room(session->shared, size)) {
+        owe(session, size);
+    }
     if (!session->pressed) {
         turn_pressure(session, true);
     }
@@ -94,31 +140,36 @@ static enum belay_result would_block(struct bl_session *session) {
                    session->queued_messages, session->queued_bytes);
 }
 
+/** The newest takes the place of what waits and begins alike. */
+static enum belay_result coalesce(struct bl_session *session, struct bl_send_stream *stream,
+                                  const void *data, size_t size, bl_time expires) {
+    struct bl_outgoing *found = bl_send_stream_find(stream, data, size);
+    if (found == NULL || (size > found->size && !fits(session, 0, size - found->size))) {
+        return would_block(session, size);
+    }
+    uint32_t gone = found->size;
+    enum belay_result result = bl_send_stream_replace(stream, found, data, size, expires);
+    if (result == BELAY_OK) {
+        count_queued(session, 0, size, gone);
+    }
+    return result;
+}
+
 /** The buffer is full: what the channel's policy says. */
 static enum belay_result send_when_full(struct bl_session *session, uint8_t number,
                                         const void *data, size_t size, bl_time expires) {
     static const struct belay_reason backlog = {.code = BELAY_REASON_BACKLOG, .come_back = true};
-    uint32_t gone;
     switch (session->shared->channels[number].when_full) {
     case BELAY_CLOSE:
         bl_session_close(session, &backlog, 0);
         return bl_fail(BELAY_E_GONE, "send: the buffer was full, so the session was closed, as its "
                                      "channel's when_full says");
-    case BELAY_COALESCE: {
-        enum belay_result result = BELAY_E_WOULD_BLOCK;
-        if (fits(session, 0, size)) { /* without counting on what it replaces */
-            result =
-                bl_send_stream_replace(&session->channels[number].send, data, size, expires, &gone);
-        }
-        if (result == BELAY_OK) {
-            count_queued(session, 0, size, gone);
-        }
-        return result == BELAY_E_WOULD_BLOCK ? would_block(session) : result;
-    }
+    case BELAY_COALESCE:
+        return coalesce(session, &session->channels[number].send, data, size, expires);
     case BELAY_BLOCK:
         break;
     }
-    return would_block(session);
+    return would_block(session, size);
 }
 
 static enum belay_result queue_reliable(struct bl_session *session, uint8_t number,
@@ -208,7 +259,7 @@ static void return_expired(struct bl_session *session, struct bl_send_stream *st
     }
     message->kind = BL_MESSAGE_RETURNED;
     message->channel = stream->channel;
-    message->sequence = stream->first_sequence + stream->handed_messages;
+    message->sequence = bl_send_stream_next(stream)->sequence;
     message->data = message->block = data;
     message->block_size = size > 0 ? size : 1;
     message->size = size;
@@ -274,15 +325,19 @@ static void hand_level(struct bl_session *session, const uint8_t *channels, uint
 }
 
 /**
- * Reports are not repeated, so the one that would give credit again may be lost while the other
- * side has nothing more to handle: whoever starves asks, as TCP does at a closed window
- * (RFC 9293 3.8.6.1).
+ * Reports are not repeated, so the last one may be lost while the other side has nothing more to
+ * handle, and is too busy to ping: whoever waits for it asks. Whoever starves asks soon, as TCP
+ * does at a closed window (RFC 9293 3.8.6.1). The deadline is not moved by each message: it is left
+ * to pass, and looks then.
  */
 static void arm_probe(struct bl_session *session) {
-    if (!session->starving) {
-        session->probe_by = BL_TIME_NEVER;
-    } else if (session->probe_by == BL_TIME_NEVER) {
-        session->probe_by = bl_attended(session->shared) + bl_rtt_timeout(&session->peer->rtt);
+    if (session->queued_messages == 0) {
+        return;
+    }
+    bl_duration wait = session->starving ? bl_rtt_timeout(&session->peer->rtt) : REPORT_OVERDUE;
+    bl_time probe_by = bl_attended(session->shared) + wait;
+    if (probe_by < session->probe_by) {
+        session->probe_by = probe_by;
         bl_session_schedule(session);
     }
 }
@@ -343,6 +398,7 @@ void bl_outgoing_take_handled(struct bl_session *session, const void *data, size
         session->queued_bytes -= (uint32_t)released.bytes;
         session->drawn_messages -= released.messages;
         session->drawn_bytes -= (uint32_t)released.bytes;
+        session->reported |= released.messages > 0;
         shared->queued -= released.bytes;
     }
     judge_pressure(session);

@@ -57,6 +57,8 @@ void bl_heartbeat_take_pause(struct bl_session *session, const void *data, size_
 
 /* outgoing.c */
 
+/** Takes the session out of the list of those who were refused room. */
+void bl_outgoing_forgo(struct bl_session *session);
 /** ENet no longer holds some packets. */
 void bl_outgoing_reap(struct bl_session *session);
 void bl_outgoing_take_handled(struct bl_session *session, const void *data, size_t size);

@@ -125,7 +125,7 @@ static void tell_closed(struct bl_shared *shared, struct bl_session *session,
     event->type = BELAY_EVENT_CLOSED;
     event->closed.reason = lend_reason(shared, session, &ending);
     event->closed.info = &shared->polled_info;
-    event->closed.undelivered = session->undelivered;
+    event->closed.undelivered = session->undelivered + session->inbox.message_count;
     event->closed.unacked = session->queued_messages;
 }
 

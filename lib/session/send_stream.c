@@ -102,9 +102,9 @@ static bool cut(struct bl_outgoing *message, const struct bl_piece *whole, const
 }
 
 static bool make_packets(struct bl_send_stream *stream, struct bl_outgoing *message,
-                         uint32_t sequence, const uint8_t *data) {
+                         const uint8_t *data) {
     struct bl_piece piece = {
-        .type = BL_FRAME_MESSAGE, .channel = stream->channel, .sequence = sequence};
+        .type = BL_FRAME_MESSAGE, .channel = stream->channel, .sequence = message->sequence};
     if (message->size <= BL_MESSAGE_DATA_MAX) {
         message->packet_count = 1;
         message->only = make_packet(&piece, data, message->size);
@@ -131,8 +131,10 @@ static bool make_packets(struct bl_send_stream *stream, struct bl_outgoing *mess
 
 enum belay_result bl_send_stream_push(struct bl_send_stream *stream, const void *data, size_t size,
                                       bl_time expires_at) {
-    struct bl_outgoing made = {.size = (uint32_t)size, .expires_at = expires_at};
-    if (!make_packets(stream, &made, bl_send_stream_newest(stream) + 1, data)) {
+    struct bl_outgoing made = {.size = (uint32_t)size,
+                               .sequence = bl_send_stream_newest(stream) + 1,
+                               .expires_at = expires_at};
+    if (!make_packets(stream, &made, data)) {
         return bl_fail(BELAY_E_NO_MEMORY, "no memory to queue a message of %zu bytes", size);
     }
     struct bl_outgoing *message = bl_ring_push(&stream->messages);
@@ -155,24 +157,28 @@ static bool has_key(const struct bl_outgoing *message, const void *data, size_t 
                                                  data, key_size) == 0);
 }
 
-enum belay_result bl_send_stream_replace(struct bl_send_stream *stream, const void *data,
-                                         size_t size, bl_time expires_at, uint32_t *replaced_size) {
+struct bl_outgoing *bl_send_stream_find(const struct bl_send_stream *stream, const void *data,
+                                        size_t size) {
     uint32_t begin = stream->handed_messages + (stream->handed_packets > 0 ? 1 : 0);
-    for (uint32_t i = begin; i < stream->messages.count; i++) {
-        struct bl_outgoing *message = bl_ring_at(&stream->messages, i);
-        if (!has_key(message, data, size)) {
-            continue;
+    for (uint32_t i = stream->messages.count; i > begin; i--) {
+        struct bl_outgoing *message = bl_ring_at(&stream->messages, i - 1);
+        if (has_key(message, data, size)) {
+            return message;
         }
-        struct bl_outgoing made = {.size = (uint32_t)size, .expires_at = expires_at};
-        if (!make_packets(stream, &made, stream->first_sequence + i, data)) {
-            return bl_fail(BELAY_E_NO_MEMORY, "no memory to queue a message of %zu bytes", size);
-        }
-        *replaced_size = message->size;
-        free_packets(stream, message);
-        *message = made;
-        return BELAY_OK;
     }
-    return BELAY_E_WOULD_BLOCK;
+    return NULL;
+}
+
+enum belay_result bl_send_stream_replace(struct bl_send_stream *stream, struct bl_outgoing *found,
+                                         const void *data, size_t size, bl_time expires_at) {
+    struct bl_outgoing made = {
+        .size = (uint32_t)size, .sequence = found->sequence, .expires_at = expires_at};
+    if (!make_packets(stream, &made, data)) {
+        return bl_fail(BELAY_E_NO_MEMORY, "no memory to queue a message of %zu bytes", size);
+    }
+    free_packets(stream, found);
+    *found = made;
+    return BELAY_OK;
 }
 
 struct bl_outgoing *bl_send_stream_next(const struct bl_send_stream *stream) {
@@ -210,9 +216,8 @@ void bl_send_stream_handed(struct bl_send_stream *stream) {
 bool bl_send_stream_skip(struct bl_send_stream *stream, uint8_t **data) {
     struct bl_outgoing *message = bl_send_stream_next(stream);
     BELAY_ASSERT(message != NULL && stream->handed_packets == 0);
-    const struct bl_piece skip = {.type = BL_FRAME_SKIP,
-                                  .channel = stream->channel,
-                                  .sequence = stream->first_sequence + stream->handed_messages};
+    const struct bl_piece skip = {
+        .type = BL_FRAME_SKIP, .channel = stream->channel, .sequence = message->sequence};
     struct bl_packet *packet = make_packet(&skip, NULL, 0);
     uint8_t *whole = bl_allocate(stream->memory, message->size > 0 ? message->size : 1);
     if (packet == NULL || whole == NULL) {

@@ -23,7 +23,8 @@ struct bl_outgoing {
     uint32_t packet_count;
     struct bl_packet **packets;
     struct bl_packet *only; /* where packets points when there is one */
-    uint32_t flight_start;  /* number of its first packet in flight, once handed */
+    uint32_t sequence;
+    uint32_t flight_start; /* number of its first packet in flight, once handed */
     bl_time expires_at;
     bool expired; /* its packet is a SKIP; the message is the application's again */
 };
@@ -58,14 +59,19 @@ enum belay_result bl_send_stream_push(struct bl_send_stream *stream, const void 
 
 #define BL_KEY_SIZE 8U
 /**
- * Puts a message in the place of one that waits, of which nothing has been handed over and which
- * begins with the same BL_KEY_SIZE bytes (all of them, if it has fewer).
- *
- * @param replaced_size receives the size of the message that is gone
- * @return BELAY_OK; BELAY_E_WOULD_BLOCK when none waits; BELAY_E_NO_MEMORY
+ * The newest message that waits, of which nothing has been handed over and which begins with the
+ * same BL_KEY_SIZE bytes (all of them, if it has fewer); NULL when there is none.
  */
-enum belay_result bl_send_stream_replace(struct bl_send_stream *stream, const void *data,
-                                         size_t size, bl_time expires_at, uint32_t *replaced_size);
+struct bl_outgoing *bl_send_stream_find(const struct bl_send_stream *stream, const void *data,
+                                        size_t size);
+/**
+ * Puts a message in the place of the one that was found, which is gone then, and under its
+ * sequence.
+ *
+ * @return BELAY_OK, BELAY_E_NO_MEMORY
+ */
+enum belay_result bl_send_stream_replace(struct bl_send_stream *stream, struct bl_outgoing *found,
+                                         const void *data, size_t size, bl_time expires_at);
 
 /** The message whose turn it is, or NULL. Its first packet is next if handed_packets is 0. */
 struct bl_outgoing *bl_send_stream_next(const struct bl_send_stream *stream);

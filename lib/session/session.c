@@ -86,6 +86,7 @@ static void leave_lists(struct bl_session *session) {
     if (session->pumping) {
         leave_pump(session);
     }
+    bl_outgoing_forgo(session);
     struct bl_polled *polled = &session->shared->polled;
     if (polled->session == session) {
         bool counts = polled->message != NULL && polled->message->kind == BL_MESSAGE_RECEIVED;
@@ -230,6 +231,7 @@ void bl_session_end(struct bl_session *session, enum bl_input input, bl_duration
     session->probe_by = BL_TIME_NEVER;
     session->held_until = BL_TIME_NEVER;
     session->closing = false;
+    bl_outgoing_forgo(session);
     if (session->state == BELAY_TIMED_OUT) {
         session->held_until = bl_attended(session->shared) + BL_REST;
     }
@@ -359,9 +361,23 @@ static void discard_messages(struct bl_session *session) {
     }
 }
 
+/** Closing already: a later close may be in more of a hurry, or have no patience at all. */
+static void hurry_close(struct bl_session *session, bl_duration drain) {
+    if (drain == 0) {
+        say_close(session);
+        return;
+    }
+    session->close_by = bl_earlier(session->close_by, bl_attended(session->shared) + drain);
+    bl_session_schedule(session);
+}
+
 void bl_session_close(struct bl_session *session, const struct belay_reason *reason,
                       bl_duration drain) {
-    if (session->inbox.closed || session->closing) {
+    if (session->inbox.closed) {
+        return;
+    }
+    if (session->closing) {
+        hurry_close(session, drain);
         return;
     }
     struct belay_reason ours = *reason;
@@ -425,6 +441,17 @@ static void login_is_late(struct bl_session *session) {
     }
 }
 
+/** Asks what was handled, unless the other side says so by itself. */
+static void probe(struct bl_session *session) {
+    bool ask = session->queued_messages > 0 && !session->reported;
+    session->probe_by = BL_TIME_NEVER;
+    session->reported = false;
+    if (ask && session->peer != NULL && session->state == BELAY_LOGGED_IN) {
+        bl_heartbeat_ask(session);
+    }
+    bl_session_mark_pump(session); /* which sets the next one, if something waits still */
+}
+
 /** What is due by the session's own deadlines; a session that ends here has no others. */
 static void evaluate(struct bl_session *session, bl_time now) {
     static const struct belay_reason silent = {
@@ -441,11 +468,7 @@ static void evaluate(struct bl_session *session, bl_time now) {
         bl_session_lose(session, &silent);
     }
     if (now >= session->probe_by) {
-        session->probe_by = BL_TIME_NEVER;
-        if (session->peer != NULL && session->state == BELAY_LOGGED_IN) {
-            bl_heartbeat_ask(session);
-            bl_session_mark_pump(session); /* and again, until there is credit */
-        }
+        probe(session);
     }
     if (now >= session->report_by) {
         bl_incoming_report(session, BL_REPORT_IF_DUE);
@@ -464,7 +487,9 @@ enum belay_result bl_session_pause(struct bl_session *session, uint32_t ms) {
         return bl_fail(BELAY_E_STATE, "pause: only while logged in to a server that knows it");
     }
     ms = ms < BELAY_PAUSE_MS_MAX ? ms : BELAY_PAUSE_MS_MAX;
-    bl_session_say(session, frame, bl_pause_write(frame, sizeof frame, ms), BL_ORDERED);
+    if (!bl_session_say(session, frame, bl_pause_write(frame, sizeof frame, ms), BL_ORDERED)) {
+        return bl_fail(BELAY_E_NO_MEMORY, "no memory to announce a pause");
+    }
     return BELAY_OK;
 }
 
@@ -531,7 +556,9 @@ void bl_session_info(const struct bl_session *session, struct belay_session_info
         .closing = session->closing,
         .suspect = session->liveness.suspect,
     };
-    memcpy(info->user_id, session->identity, sizeof info->user_id);
+    if (session->accepted) { /* before, it is the other side's choice */
+        memcpy(info->user_id, session->identity, sizeof info->user_id);
+    }
     bl_address_format(&session->address, info->address, sizeof info->address);
     sum_sequences(session, info);
     info->rtt_ms = session->rtt_ms;

@@ -75,8 +75,9 @@ struct bl_session {
     bl_time login_by;      /* before LOGGED_IN */
     bl_time held_until;    /* RECONNECT_PENDING, RECONNECTING, TIMED_OUT */
     bl_time close_by;      /* closing: when draining ends */
-    bl_time probe_by;      /* out of credit: asks for a report, which may have been lost */
+    bl_time probe_by;      /* asks for a report of what is handled: the last may have been lost */
     bool starving;         /* a message waits for credit */
+    bool reported;         /* a report has come since the probe was set */
     bl_time report_by;     /* a handled report leaves alone; BL_TIME_NEVER = none is owed */
     bool closing;
 
@@ -89,6 +90,7 @@ struct bl_session {
     struct bl_credit unreported; /* handled since the last report */
     uint16_t report_channels;    /* bit per channel that has handled anything */
     bool pressed;                /* back-pressure is on */
+    size_t owed; /* bytes last refused because of other sessions; 0 = not in the list of those */
 
     uint64_t bytes_in, bytes_out, messages_in, messages_out;
     uint64_t resent; /* on links that are gone */
@@ -103,7 +105,7 @@ struct bl_session {
     bl_time
         drain_by; /* server: when it ends, for who logs in meanwhile; BL_TIME_NEVER = it does not */
     char go_to[BELAY_REASON_TEXT_MAX + 1];
-    struct bl_session *ready_next, *pump_next;
+    struct bl_session *ready_next, *pump_next, *owed_next;
     bool pumping; /* in the list of sessions to pump */
 };
 
@@ -125,6 +127,10 @@ void bl_session_progress(struct bl_session *session);
 void bl_session_lose(struct bl_session *session, const struct belay_reason *reason);
 /** Hands to ENet what may go out now. */
 void bl_session_pump(struct bl_session *session);
+/** There is room again for somebody who was refused it, though others had taken it. */
+bool bl_session_owes(const struct bl_shared *shared);
+/** Tells those in their turn, as many as the room is enough for: the others hear a round later. */
+void bl_session_tell_owed(struct bl_shared *shared);
 
 /* ---- from the application */
 
@@ -132,7 +138,8 @@ void bl_session_pump(struct bl_session *session);
 enum belay_result bl_session_accept(struct bl_session *session, const void *welcome, size_t size);
 /**
  * Ends the session, or refuses its login: what is queued goes out first, for @p drain at most.
- * A session that has ended or is closing is left as it is.
+ * A session that has ended is left as it is; one that is closing keeps its reason, and drains no
+ * longer than either close allows.
  */
 void bl_session_close(struct bl_session *session, const struct belay_reason *reason,
                       bl_duration drain);
@@ -140,7 +147,7 @@ void bl_session_close(struct bl_session *session, const struct belay_reason *rea
  * BELAY_E_WOULD_BLOCK, BELAY_E_NO_MEMORY */
 enum belay_result bl_session_send(struct bl_session *session, uint8_t channel, const void *data,
                                   size_t size);
-/** Tells the other side to expect silence. @return BELAY_OK, BELAY_E_STATE */
+/** Tells the other side to expect silence. @return BELAY_OK, BELAY_E_STATE, BELAY_E_NO_MEMORY */
 enum belay_result bl_session_pause(struct bl_session *session, uint32_t ms);
 /** Server: tells the client that the server ends. */
 void bl_session_announce_drain(struct bl_session *session, uint32_t deadline_ms, const char *go_to);

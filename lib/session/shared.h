@@ -58,6 +58,7 @@ struct bl_shared {
 
     struct bl_session *ready_first, *ready_last; /* have something to poll */
     struct bl_session *pump_first;               /* have something to hand to ENet */
+    struct bl_session *owed_first, *owed_last;   /* were refused room in queued_max */
     struct bl_message *free_messages;            /* nodes to use again */
     size_t queued;                               /* bytes of messages waiting, both ways */
     struct bl_polled {                           /* what the last poll lent to the application */

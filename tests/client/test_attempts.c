@@ -224,6 +224,23 @@ START_TEST(a_dial_gets_through_when_the_network_comes_back) {
 }
 END_TEST
 
+/* Between two sessions nobody need call service(): that time is not added to the next attempt's. */
+START_TEST(time_between_attempts_is_not_given_to_the_next_one) {
+    struct world *world = world_create(&(struct world_opts){.client = {.connect_ms = 2000}});
+    world_open(world);
+    belay_client_close(world->clients[0].it, NULL, 0);
+    world_run(world, 20);
+    world->clients[0].asleep = true; /* in the menu */
+    world_run(world, 60000);
+    world->clients[0].asleep = false;
+    told_clear(world);
+    world_cut(world, 0);
+    world_connect(world, 0);
+    world_until(world, told_count(world, CLIENT, 0, BELAY_EVENT_CLOSED) == 1, 2100);
+    world_destroy(world);
+}
+END_TEST
+
 /* Every datagram of the way in may be lost, one after another. */
 START_TEST(a_login_gets_through_at_half_the_datagrams_lost) {
     struct world *world = world_create(&(struct world_opts){
@@ -275,6 +292,23 @@ START_TEST(nothing_happens_in_the_application_before_it_polls) {
 }
 END_TEST
 
+/* D8: no handle names two sessions of one client. */
+START_TEST(each_attempt_has_a_handle_of_its_own) {
+    struct world *world = create();
+    belay_session last = 0;
+    for (int i = 0; i < 5; i++) {
+        world_connect(world, 0);
+        belay_session session = world_info(world, CLIENT, 0).session;
+        ck_assert_uint_gt(session, last);
+        last = session;
+        belay_client_close(world->clients[0].it, NULL, 0);
+        world_run(world, 20);
+        ck_assert_uint_eq(told(world, CLIENT, 0, BELAY_EVENT_CLOSED)->event.session, session);
+    }
+    world_destroy(world);
+}
+END_TEST
+
 static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, every_attempt_has_one_end_and_there_is_a_next_one, 0,
                         COUNT_OF(endings));
@@ -282,6 +316,8 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, there_is_one_session_at_a_time);
     tcase_add_test(tests, a_client_without_a_session_has_nothing_to_close);
     tcase_add_test(tests, a_dial_gets_through_when_the_network_comes_back);
+    tcase_add_test(tests, time_between_attempts_is_not_given_to_the_next_one);
+    tcase_add_test(tests, each_attempt_has_a_handle_of_its_own);
     tcase_add_loop_test(tests, a_login_gets_through_at_half_the_datagrams_lost, 0, 3);
     tcase_add_test(tests, nothing_happens_in_the_application_before_it_polls);
 }

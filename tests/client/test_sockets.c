@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -152,10 +153,36 @@ START_TEST(large_messages_cross_real_sockets) {
 }
 END_TEST
 
+/* What connect() takes for an address of this machine can be reached, by IPv4 and by IPv6. */
+static const char *const loopbacks[] = {"127.0.0.1", "[::1]"};
+
+START_TEST(a_server_on_any_loopback_address_is_reached) {
+    char listen[32], invite[32];
+    struct belay_server_opts opts = BELAY_SERVER_OPTS_INIT;
+    struct belay_connect_opts to = BELAY_CONNECT_OPTS_INIT;
+    struct world *world = world_create(&(struct world_opts){.sockets = true});
+    belay_server_destroy(world->server);
+    world->server = NULL;
+    snprintf(listen, sizeof listen, "%s:0", loopbacks[_i]);
+    opts.listen = listen;
+    if (belay_server_start(&world->server, &opts) == BELAY_OK) { /* else there is no IPv6 here */
+        snprintf(invite, sizeof invite, "%s:%u", loopbacks[_i], world_stats(world, SERVER, 0).port);
+        to.invite = invite;
+        to.login = "player 0";
+        to.login_size = 8;
+        world->clients[0].attempts = 1;
+        ck_assert_int_eq(belay_client_connect(world->clients[0].it, &to), BELAY_OK);
+        world_until(world, world_is_open(world, 0), 5000);
+    }
+    world_destroy(world);
+}
+END_TEST
+
 static void add_tests(TCase *tests) {
     tcase_add_test(tests, close_lets_what_was_sent_go_out);
     tcase_add_test(tests, close_waits_no_longer_than_it_may);
     tcase_add_test(tests, destroy_says_goodbye);
+    tcase_add_loop_test(tests, a_server_on_any_loopback_address_is_reached, 0, COUNT_OF(loopbacks));
     tcase_add_test(tests, nobody_there_is_unreachable);
     tcase_add_test(tests, another_thread_wakes_a_client_that_waits);
     tcase_add_test(tests, a_clients_descriptor_is_readable_when_a_datagram_has_come);

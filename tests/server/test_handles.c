@@ -125,6 +125,30 @@ START_TEST(an_ended_session_can_be_seen_until_its_end_was_polled) {
 }
 END_TEST
 
+static void look_at_stranger(struct world *world, unsigned client, belay_session session) {
+    static const uint8_t nobody[16];
+    struct belay_session_info info = BELAY_SESSION_INFO_INIT;
+    (void)client;
+    ck_assert_int_eq(belay_server_info(world->server, session, &info), BELAY_OK);
+    ck_assert_mem_eq(info.user_id, nobody, sizeof nobody);
+    ck_assert_int_eq(belay_client_info(world->clients[0].it, &info), BELAY_OK);
+    ck_assert_mem_eq(info.user_id, nobody, sizeof nobody);
+    *(int *)world->user += 1;
+}
+
+/* What a stranger chose for its handshake is no user: there is none before accept(). */
+START_TEST(info_names_no_user_before_accept) {
+    int looked = 0;
+    struct world *world = world_create(NULL);
+    world->login = look_at_stranger;
+    world->user = &looked;
+    world_connect(world, 0);
+    world_run(world, 100);
+    ck_assert_int_eq(looked, 1);
+    world_destroy(world);
+}
+END_TEST
+
 /* A49, R10: the snapshot counts what was sent and received; it is a copy. */
 START_TEST(info_counts_messages_and_bytes) {
     struct world *world = world_create(&(struct world_opts){.link = {.delay_ms = 25}});
@@ -292,6 +316,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, no_handle_is_ever_used_twice);
     tcase_add_test(tests, events_carry_the_users_pointer);
     tcase_add_test(tests, an_ended_session_can_be_seen_until_its_end_was_polled);
+    tcase_add_test(tests, info_names_no_user_before_accept);
     tcase_add_test(tests, info_counts_messages_and_bytes);
     tcase_add_test(tests, info_shows_what_had_to_be_repeated);
     tcase_add_test(tests, info_may_be_asked_for_by_an_older_program);

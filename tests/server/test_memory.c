@@ -211,6 +211,97 @@ START_TEST(a_session_survives_or_ends_when_memory_is_out_for_a_while) {
 }
 END_TEST
 
+static void client_leaves(struct world *world) {
+    belay_client_close(world->clients[0].it, NULL, 50);
+}
+
+static void server_evicts(struct world *world) {
+    belay_session session = 0;
+    while ((session = belay_server_next(world->server, session)) != 0) {
+        belay_server_close(world->server, session, NULL);
+    }
+}
+
+static void server_drains(struct world *world) {
+    ck_assert_int_eq(belay_server_drain(world->server, 20, "elsewhere"), BELAY_OK);
+}
+
+static void server_stops(struct world *world) {
+    belay_server_stop(world->server, 50);
+    belay_server_stop(world->server, 0);
+}
+
+static void everybody_pauses_and_stops(struct world *world) {
+    belay_client_pause(world->clients[0].it, 1000);
+    belay_client_flush(world->clients[0].it);
+    belay_server_stop(world->server, 0);
+}
+
+static void (*const ends[])(struct world *world) = {
+    client_leaves, server_evicts, server_drains, server_stops, everybody_pauses_and_stops,
+};
+
+/** A short life, its end included, in which one allocation fails. @return calls it made */
+static uint64_t live_and_end(void (*end)(struct world *world), uint64_t call) {
+    struct world *world = world_create(&(struct world_opts){
+        .link = {.delay_ms = 10},
+        .server = {.heartbeat_ms = 300, .lost_ms = 1000, .no_resume = true},
+        .client = {.connect_ms = 2500, .no_resume = true},
+    });
+    world->login = refuse_when_accept_fails;
+    uint64_t begin = world_memory.calls;
+    if (call > 0) {
+        fail_from(call, false);
+    }
+    try_to_connect(world);
+    for (int i = 0; i < 600 && !world_is_open(world, 0); i++) {
+        world_step(world);
+    }
+    ledger_send(world, UP, 0, 0, 3000);
+    ledger_send(world, DOWN, 0, 0, 3000);
+    world_run(world, 20);
+    ledger_send(world, UP, 0, 0, 300);
+    ledger_send(world, DOWN, 0, 0, 300); /* is still to drain */
+    end(world);
+    world_run(world, 500);
+    uint64_t calls = world_memory.calls - begin;
+    no_more_failures();
+    world_run(world, 7000);
+    for (int side = CLIENT; side <= SERVER; side++) {
+        uint32_t closed = told_count(world, (enum world_side)side, 0, BELAY_EVENT_CLOSED);
+        uint32_t open = told_count(world, (enum world_side)side, 0, BELAY_EVENT_OPEN);
+        ck_assert_msg(closed == 1 || (side == SERVER && open == 0 && closed == 0),
+                      "allocation %d: %s", (int)call, told_events(world, (enum world_side)side, 0));
+    }
+    ck_assert_uint_eq(world_stats(world, SERVER, 0).sessions, 0);
+    ck_assert_uint_eq(world_stats(world, SERVER, 0).queued, 0);
+    ck_assert_uint_eq(world_stats(world, CLIENT, 0).queued, 0);
+    world_destroy(world);
+    return calls;
+}
+
+/* Each session that was opened has one end, however it came. */
+START_TEST(a_session_ends_once_though_an_allocation_fails_at_its_end) {
+    uint64_t calls = live_and_end(ends[_i], 0);
+    ck_assert_uint_gt(calls, 30);
+    for (uint64_t call = 1; call <= calls; call++) {
+        live_and_end(ends[_i], call);
+    }
+}
+END_TEST
+
+/* A pause that cannot be said is not announced, and the caller knows. */
+START_TEST(a_pause_without_memory_says_so) {
+    struct world *world = world_create(NULL);
+    world_open(world);
+    fail_from(1, true);
+    ck_assert_int_eq(belay_client_pause(world->clients[0].it, 1000), BELAY_E_NO_MEMORY);
+    no_more_failures();
+    ck_assert_int_eq(belay_client_pause(world->clients[0].it, 1000), BELAY_OK);
+    world_destroy(world);
+}
+END_TEST
+
 static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, a_failing_start_leaves_nothing_behind, 0, 2);
     tcase_add_loop_test(tests, a_failing_create_leaves_nothing_behind, 0, 2);
@@ -218,6 +309,9 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, an_idle_session_costs_less_than_four_kibibytes);
     tcase_add_test(tests, a_session_survives_or_ends_when_one_allocation_fails);
     tcase_add_test(tests, a_session_survives_or_ends_when_memory_is_out_for_a_while);
+    tcase_add_loop_test(tests, a_session_ends_once_though_an_allocation_fails_at_its_end, 0,
+                        COUNT_OF(ends));
+    tcase_add_test(tests, a_pause_without_memory_says_so);
 }
 
 TEST_MAIN("memory", add_tests)

@@ -47,10 +47,29 @@ START_TEST(an_expired_message_is_skipped_for_who_knows_that) {
 }
 END_TEST
 
+/** What overtook a welcome that then did not come has come in all the same, and was not polled. */
+START_TEST(what_came_before_a_refusal_is_counted) {
+    struct belay_event event = {0};
+    linked = linked_create(BL_ROLE_CLIENT);
+    linked_connect(linked);
+    bl_session_bind(linked->session, linked->near_peer);
+    feed_message(linked->session, 1, 10);
+    feed_message(linked->session, 2, 10);
+    feed_refusal(linked->session);
+    while (event.type != BELAY_EVENT_CLOSED) {
+        ck_assert(bl_poll(&linked->near.shared, &event));
+        ck_assert_int_ne(event.type, BELAY_EVENT_MESSAGE);
+    }
+    ck_assert_uint_eq(event.closed.undelivered, 2);
+    linked_destroy(linked);
+}
+END_TEST
+
 static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, a_pause_is_announced_to_who_knows_it, 0, COUNT_OF(offers));
     tcase_add_loop_test(tests, an_expired_message_is_skipped_for_who_knows_that, 0,
                         COUNT_OF(offers));
+    tcase_add_test(tests, what_came_before_a_refusal_is_counted);
 }
 
 TEST_MAIN("session/features", add_tests)

@@ -395,7 +395,12 @@ START_TEST(a_skip_without_memory_changes_nothing) {
 END_TEST
 
 static enum belay_result replace(const void *text, size_t size, uint32_t *replaced_size) {
-    return bl_send_stream_replace(&stream, text, size, BL_TIME_NEVER, replaced_size);
+    struct bl_outgoing *found = bl_send_stream_find(&stream, text, size);
+    if (found == NULL) {
+        return BELAY_E_WOULD_BLOCK;
+    }
+    *replaced_size = found->size;
+    return bl_send_stream_replace(&stream, found, text, size, BL_TIME_NEVER);
 }
 
 static void push_text(const char *text) {
@@ -438,6 +443,20 @@ START_TEST(a_message_takes_the_place_of_one_that_begins_alike) {
     if (row->does) {
         ck_assert_uint_eq(replaced_size, strlen(row->waits));
     }
+}
+END_TEST
+
+START_TEST(of_those_that_begin_alike_the_newest_is_replaced) {
+    uint32_t replaced_size;
+    push_text("position 1");
+    push_text("position 22");
+    push_text("another one");
+    ck_assert_int_eq(replace("position 333", 12, &replaced_size), BELAY_OK);
+    ck_assert_uint_eq(replaced_size, 11);
+    ck_assert_int_eq(hand_all(), 3);
+    ck_assert_uint_eq(piece_of(held[0]).size, 10);
+    ck_assert_uint_eq(piece_of(held[1]).size, 12);
+    ck_assert_uint_eq(piece_of(held[1]).sequence, 2);
 }
 END_TEST
 
@@ -559,6 +578,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, a_skip_without_memory_changes_nothing);
     tcase_add_loop_test(tests, a_message_takes_the_place_of_one_that_begins_alike, 0,
                         COUNT_OF(replacements));
+    tcase_add_test(tests, of_those_that_begin_alike_the_newest_is_replaced);
     tcase_add_test(tests, only_what_has_not_begun_to_leave_is_replaced);
     tcase_add_test(tests, an_expired_message_is_not_replaced);
     tcase_add_test(tests, a_replacement_without_memory_changes_nothing);

@@ -76,7 +76,8 @@ enum belay_result belay_client_connect(struct belay_client *client,
 
 /**
  * Ends the session: what was sent goes out first, then the server gets CLOSED with this reason, for
- * which this waits up to @p flush_ms (never in a simulation). CLOSED comes on this side too.
+ * which this waits up to @p flush_ms (in a simulation it returns at once, and the session drains
+ * for so long). CLOSED comes on this side too. A session that is closing already keeps its reason.
  * Without a session it does nothing.
  *
  * @param reason  NULL is BELAY_REASON_LEFT; copied
@@ -130,7 +131,7 @@ enum belay_result belay_client_stats(const struct belay_client *client, struct b
  * Tells the server that this client will be silent for a while, as behind a loading screen: that
  * silence does not count. At most BELAY_PAUSE_MS_MAX.
  *
- * @return BELAY_OK, BELAY_E_STATE (not logged in)
+ * @return BELAY_OK, BELAY_E_STATE (not logged in), BELAY_E_NO_MEMORY
  */
 enum belay_result belay_client_pause(struct belay_client *client, uint32_t ms);
 

@@ -39,7 +39,9 @@ struct belay_server_opts {
     uint32_t send_messages_max, send_bytes_max; /* per session */
     bool no_resume;      /* a lost session ends at once instead of being kept */
     bool state_events;   /* STATE events, for tools and tests */
-    uint32_t memory_max; /* bytes of messages waiting, both ways; default BELAY_MEMORY_DEFAULT */
+    uint32_t memory_max; /* bytes of messages waiting, both ways, of all sessions: a send() beyond
+                            it would block, a session that brings more ends with
+                            BELAY_REASON_OVERLOAD; default BELAY_MEMORY_DEFAULT */
     uint32_t shards;     /* not in this version: leave 0 */
     const struct belay_hooks *hooks; /* memory and log; copied; default: the C library, no log */
     struct belay_sim *sim; /* serve in this simulated network, which must outlive the server */
@@ -71,9 +73,9 @@ enum belay_result belay_server_drain(struct belay_server *server, uint32_t deadl
 
 /**
  * Ends every session with BELAY_REASON_SERVER_STOPPED, come_back true: what is queued goes out and
- * each client is told, for which this waits up to @p flush_ms (never in a simulation). Then the
- * socket is closed, and its port is free at once. CLOSED events can still be polled. Twice is
- * harmless.
+ * each client is told, for which this waits up to @p flush_ms (never in a simulation). Sessions
+ * that were closing end with the reason they have. Then the socket is closed, and its port is free
+ * at once. CLOSED events can still be polled. Twice is harmless.
  */
 void belay_server_stop(struct belay_server *server, uint32_t flush_ms);
 
@@ -124,7 +126,8 @@ enum belay_result belay_server_accept(struct belay_server *server, belay_session
 /**
  * Ends a session or, before accept(), refuses its login. What was sent to it goes out first, for
  * which there are 5 s; then the client gets CLOSED with this reason. Messages of it that were not
- * polled are dropped. CLOSED comes on this side too.
+ * polled are dropped. CLOSED comes on this side too. A session that is closing already keeps its
+ * reason.
  *
  * @param reason  NULL is BELAY_REASON_KICKED without coming back; copied
  * @return BELAY_OK, BELAY_E_GONE
@@ -137,7 +140,8 @@ enum belay_result belay_server_close(struct belay_server *server, belay_session 
  * many did not; it is also taken while the session is down (after a DOWN event). On the others it
  * may be lost.
  *
- * @return BELAY_OK, BELAY_E_WOULD_BLOCK, BELAY_E_GONE, BELAY_E_STATE (before OPEN),
+ * @return BELAY_OK, BELAY_E_WOULD_BLOCK (reliable: a BACKPRESSURE event that is not on says when to
+ * go on; others: too many since the last flush()), BELAY_E_GONE, BELAY_E_STATE (before OPEN),
  * BELAY_E_TOO_BIG, BELAY_E_INVALID (no such channel), BELAY_E_NO_MEMORY
  */
 enum belay_result belay_server_send(struct belay_server *server, belay_session session,
