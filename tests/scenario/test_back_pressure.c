@@ -36,7 +36,7 @@ static const struct belay_server_opts caps[] = {
     {.send_bytes_max = 100000},
 };
 
-/* A17, A18, A19, A20, W-A15: on strictly above 75 %, off at or below 50 %, latched in between,
+/* A18, A19, A20, A21, W-A15: on strictly above 75 %, off at or below 50 %, latched in between,
  * judged on send and on handled. */
 START_TEST(back_pressure_has_two_marks_and_a_latch) {
     struct world *world = create_with(caps[_i], 1);
@@ -96,7 +96,8 @@ START_TEST(at_the_cap_send_would_block) {
 }
 END_TEST
 
-/* Who was refused may wait for the event: it comes, though the buffer was not over its mark. */
+/* A21, W-A15: who was refused may wait for the event: it comes, though the buffer was not over its
+ * mark. */
 START_TEST(a_refused_send_is_followed_by_an_event_when_there_is_room) {
     struct world *world = create_with((struct belay_server_opts){.send_bytes_max = 100000}, 1);
     world->clients[0].deaf = true;
@@ -143,7 +144,8 @@ END_TEST
 
 static const struct belay_channel impatient[] = {{.name = "news", .when_full = BELAY_CLOSE}};
 
-/* A26, A27: a channel may rather end the session than wait; the others do not notice. */
+/* A26, A27, W-A17: a channel may rather end the session than wait, with a code of its own; the
+ * others do not notice. */
 START_TEST(a_full_buffer_may_close_the_session_as_its_channel_says) {
     struct world *world = world_create(&(struct world_opts){
         .clients = 2,

@@ -45,6 +45,32 @@ START_TEST(a_server_that_evicts_tells_the_client_why) {
 }
 END_TEST
 
+#define CODE(name, value, text) value,
+static const uint32_t codes[] = {BELAY_REASONS(CODE) BELAY_REASON_GAME, BELAY_REASON_GAME + 1, 999,
+                                 UINT32_MAX};
+
+/* A33, A55: every code there is, the game's own and those of a later version, with all that goes
+ * with it; R31: each of ours has a name of its own. */
+START_TEST(every_code_reaches_the_other_side) {
+    uint32_t code = codes[_i];
+    const struct belay_reason reason = {
+        .code = code, .come_back = _i % 2 != 0, .retry_ms = 1000 + code, .text = "as it is"};
+    struct world *world = world_create(NULL);
+    world_open(world);
+    belay_server_close(world->server, world->clients[0].session, &reason);
+    world_run(world, 100);
+    const struct told *closed = told(world, CLIENT, 0, BELAY_EVENT_CLOSED);
+    ck_assert_uint_eq(closed->reason.code, code);
+    ck_assert_int_eq(closed->reason.come_back, reason.come_back);
+    ck_assert_uint_eq(closed->reason.retry_ms, reason.retry_ms);
+    ck_assert_str_eq(closed->text, "as it is");
+    for (int other = 0; codes[other] != code && code < BELAY_REASON_GAME; other++) {
+        ck_assert_str_ne(belay_reason_name(code), belay_reason_name(codes[other]));
+    }
+    world_destroy(world);
+}
+END_TEST
+
 /* The text has 128 bytes at most; no character is cut in two, and no control character passes. */
 static const struct odd_text {
     const char *given;
@@ -124,6 +150,7 @@ START_TEST(after_a_close_nothing_is_sent_or_received) {
     ck_assert_int_eq(world_say(world, UP, 0, 0, "too late"), BELAY_OK);
     world_run(world, 1000);
     ck_assert_uint_eq(world->clients[0].messages[UP], 0);
+    ck_assert_uint_eq(world->clients[0].messages[DOWN], 1); /* from before the close */
     assert_ended_by(world, SERVER, BELAY_WHO_LOCAL, BELAY_REASON_GAME);
     ck_assert_uint_eq(told(world, SERVER, 0, BELAY_EVENT_CLOSED)->event.closed.undelivered, 1);
     ck_assert_uint_eq(told(world, CLIENT, 0, BELAY_EVENT_CLOSED)->event.closed.unacked, 1);
@@ -133,6 +160,33 @@ START_TEST(after_a_close_nothing_is_sent_or_received) {
     uint64_t sent = world_stats(world, SERVER, 0).datagrams_out;
     world_run(world, 10000);
     ck_assert_uint_eq(world_stats(world, SERVER, 0).datagrams_out, sent);
+    world_destroy(world);
+}
+END_TEST
+
+/* A50: the first close is the one that counts, whoever closes again and as often as he likes. */
+START_TEST(a_second_close_changes_nothing) {
+    static const struct belay_reason again = {.code = BELAY_REASON_BANNED, .come_back = true};
+    struct world *world = world_create(NULL);
+    bool by_client = _i == 0;
+    world_open(world);
+    world->server_deaf = world->clients[0].deaf = true; /* CLOSED waits to be polled */
+    for (int i = 0; i < 3; i++) {
+        const struct belay_reason *reason = i == 0 ? &bored : &again;
+        if (by_client) {
+            belay_client_close(world->clients[0].it, reason, 0);
+        } else {
+            belay_server_close(world->server, world->clients[0].session, reason);
+        }
+        world_run(world, 100);
+        belay_client_close(world->clients[0].it, &again, 0); /* and the other side, too late */
+        belay_server_close(world->server, world->clients[0].session, &again);
+    }
+    world->server_deaf = world->clients[0].deaf = false;
+    world_run(world, 100);
+    assert_ended_by(world, CLIENT, by_client ? BELAY_WHO_LOCAL : BELAY_WHO_PEER, BELAY_REASON_GAME);
+    assert_ended_by(world, SERVER, by_client ? BELAY_WHO_PEER : BELAY_WHO_LOCAL, BELAY_REASON_GAME);
+    ck_assert_str_eq(told(world, SERVER, 0, BELAY_EVENT_CLOSED)->text, "bored");
     world_destroy(world);
 }
 END_TEST
@@ -310,10 +364,12 @@ END_TEST
 static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, a_client_that_leaves_tells_the_server_why, 0, 2);
     tcase_add_loop_test(tests, a_server_that_evicts_tells_the_client_why, 0, 2);
+    tcase_add_loop_test(tests, every_code_reaches_the_other_side, 0, COUNT_OF(codes));
     tcase_add_loop_test(tests, a_long_reason_is_cut_between_characters, 0, COUNT_OF(odd_texts));
     tcase_add_test(tests, control_characters_of_a_reason_do_not_pass);
     tcase_add_loop_test(tests, what_was_sent_before_a_close_arrives_before_it, 0, 2);
     tcase_add_test(tests, after_a_close_nothing_is_sent_or_received);
+    tcase_add_loop_test(tests, a_second_close_changes_nothing, 0, 2);
     tcase_add_test(tests, a_close_counts_what_was_not_polled);
     tcase_add_test(tests, draining_has_an_end);
     tcase_add_test(tests, a_close_that_got_lost_is_learnt_from_the_next_datagram);

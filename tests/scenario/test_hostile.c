@@ -66,7 +66,8 @@ static void assert_still_served(struct stage *stage, uint32_t next_sequence) {
 /* ---- frames */
 
 /* A36, A41, A42: what is malformed is dropped and counted; what is unknown is answered, once the
- * session is accepted; neither costs the session anything. */
+ * session is accepted; neither costs the session anything. W-A10: nor the number that it came
+ * with, which a sound message may still have. */
 static const struct odd_frame {
     const char *what;
     const char *bytes;
@@ -131,6 +132,69 @@ START_TEST(a_repeated_message_is_delivered_once) {
 }
 END_TEST
 
+/* A40: however late a repeat comes: there is no list of recent ones that it could have left. */
+START_TEST(a_repeat_is_known_however_late_it_comes) {
+    struct stage stage = set_stage();
+    struct bl_piece piece = {.type = BL_FRAME_MESSAGE, .size = 5};
+    while (piece.sequence < 4 * BELAY_CREDIT_MESSAGES) {
+        piece.sequence++;
+        stranger_say_piece(stage.stranger, &piece);
+        stranger_run(stage.stranger, 5);
+    }
+    ck_assert_uint_eq(stage.world->stranger_messages, piece.sequence);
+    for (uint32_t i = 1; i <= 4 * BELAY_CREDIT_MESSAGES; i += 100) {
+        piece.sequence = i;
+        stranger_say_piece(stage.stranger, &piece);
+        stranger_run(stage.stranger, 5);
+    }
+    ck_assert_uint_eq(dropped(&stage, BELAY_DROP_DUPLICATE), 11);
+    ck_assert_uint_eq(stage.world->stranger_messages, 4 * BELAY_CREDIT_MESSAGES);
+    assert_still_served(&stage, 4 * BELAY_CREDIT_MESSAGES + 1);
+    clear_stage(&stage);
+}
+END_TEST
+
+/* A stranger says it, once knocking and once logged in: what is found wrong first is what counts.
+ */
+static const struct fault {
+    const char *what;
+    const char *bytes;
+    uint8_t size;
+    enum belay_drop before, after; /* its login */
+} faults[] = {
+    {"no shape", "\x10\x00\x00", 3, BELAY_DROP_FRAME, BELAY_DROP_FRAME},
+    {"no such type", "\x7f", 1, BELAY_DROP_UNKNOWN, BELAY_DROP_UNKNOWN},
+    {"not for a server", "\x03\0\0\0\1\0\0\0\0\0\0", 11, BELAY_DROP_STATE, BELAY_DROP_STATE},
+    {"no such channel, and come before", "\x10\x02\0\0\0\1x", 7, BELAY_DROP_STATE,
+     BELAY_DROP_FRAME},
+    {"come before", "\x10\x00\0\0\0\1x", 7, BELAY_DROP_STATE, BELAY_DROP_DUPLICATE},
+};
+
+/* A35: shape, then state, then content, then repetition; and only what passes them all is handled
+ * (W-A10). */
+START_TEST(what_comes_in_is_judged_in_a_fixed_order) {
+    const struct fault *fault = &faults[_i];
+    struct stage stage = set_stage();
+    struct stranger *knocking = stranger_create(stage.world);
+    stranger_knock(knocking);
+    assert_still_served(&stage, 1);
+    struct belay_stats stats = world_stats(stage.world, SERVER, 0);
+    stranger_say(knocking, fault->bytes, fault->size, BL_ORDERED);
+    stranger_run(knocking, 20);
+    stranger_say(stage.stranger, fault->bytes, fault->size, BL_ORDERED);
+    stranger_run(stage.stranger, 20);
+    for (int i = 0; i < BELAY_DROP_COUNT; i++) {
+        uint64_t expected = (uint64_t)(i == (int)fault->before) + (i == (int)fault->after);
+        ck_assert_msg(dropped(&stage, (enum belay_drop)i) - stats.dropped[i] == expected, "%s: %s",
+                      fault->what, belay_drop_meaning((enum belay_drop)i));
+    }
+    ck_assert_uint_eq(stage.world->stranger_messages, 1);
+    assert_still_served(&stage, 2);
+    stranger_destroy(knocking);
+    clear_stage(&stage);
+}
+END_TEST
+
 /* A stream with a hole, or segments that do not fit together, are of no use: the session ends. */
 static const struct broken {
     struct bl_piece pieces[3];
@@ -173,7 +237,8 @@ START_TEST(a_broken_stream_ends_its_own_session) {
 }
 END_TEST
 
-/* Section 3, stream: data beyond the credit, in messages and in bytes, ends that session only. */
+/* Section 3, stream: data beyond the credit, in messages and in bytes, ends that session only.
+ * A44: and the others are served on. */
 START_TEST(data_beyond_the_credit_end_that_session_only) {
     struct stage stage = set_stage();
     stage.world->server_deaf = true;
@@ -252,7 +317,8 @@ START_TEST(nobody_handles_what_was_never_sent) {
 }
 END_TEST
 
-/* Random frames of every size, for a session that logs in again when it has been thrown out. */
+/* A44: random frames of every size, for a session that logs in again when it has been thrown out.
+ */
 START_TEST(random_frames_harm_nobody_else) {
     struct stage stage = set_stage();
     struct bl_random random;
@@ -432,6 +498,8 @@ END_TEST
 static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, an_odd_frame_is_counted_and_costs_nothing, 0, COUNT_OF(odd_frames));
     tcase_add_test(tests, a_repeated_message_is_delivered_once);
+    tcase_add_test(tests, a_repeat_is_known_however_late_it_comes);
+    tcase_add_loop_test(tests, what_comes_in_is_judged_in_a_fixed_order, 0, COUNT_OF(faults));
     tcase_add_loop_test(tests, a_broken_stream_ends_its_own_session, 0, COUNT_OF(broken));
     tcase_add_test(tests, data_beyond_the_credit_end_that_session_only);
     tcase_add_test(tests, the_credit_in_bytes_counts_from_the_first_segment);

@@ -29,6 +29,12 @@ START_TEST(an_idle_session_lives_on_its_heartbeat) {
     ck_assert_uint_eq(after.sequence_out, before.sequence_out);
     ck_assert_str_eq(told_events(world, SERVER, 0), "LOGIN OPEN");
     ck_assert_str_eq(told_events(world, CLIENT, 0), "OPEN");
+    ledger_must_send(world, UP, 0, 0, 100); /* and all is as after the login */
+    ledger_must_send(world, DOWN, 0, 0, 100);
+    world_run(world, 100);
+    ledger_check(world, UP, 0, 0);
+    ledger_check(world, DOWN, 0, 0);
+    ck_assert_mem_eq(after.user_id, before.user_id, sizeof after.user_id);
     world_destroy(world);
 }
 END_TEST
@@ -175,6 +181,11 @@ START_TEST(what_goes_out_does_not_count_as_coming_in) {
     struct belay_session_info info = world_info(world, SERVER, 0);
     ck_assert_uint_ge(info.idle_ms, 1900);
     ck_assert_uint_le(info.idle_out_ms, 105);
+    for (int i = 0; i < 45; i++) { /* nor does it put off the end */
+        world_say(world, DOWN, 0, i % 2, "hello?");
+        world_run(world, 100);
+    }
+    ck_assert_int_eq(world_info(world, SERVER, 0).state, BELAY_RECONNECT_PENDING);
     world_destroy(world);
 }
 END_TEST
@@ -418,7 +429,7 @@ START_TEST(a_stall_does_not_eat_up_the_login_deadline) {
 }
 END_TEST
 
-/* What heartbeats measure: the round trip, and the other side's clock. */
+/* W-R5: what heartbeats measure: the round trip, and the other side's clock. */
 START_TEST(heartbeats_measure_round_trip_and_clock) {
     struct world *world = world_create(&(struct world_opts){
         .link = {.delay_ms = 40, .jitter_ms = 20}, .server = {.heartbeat_ms = 200}});
@@ -430,6 +441,37 @@ START_TEST(heartbeats_measure_round_trip_and_clock) {
         ck_assert_uint_le(info.rtt_ms, 130);
         ck_assert_int_le(llabs(info.clock_offset_us), 15000); /* one clock, half the jitter */
     }
+    world_destroy(world);
+}
+END_TEST
+
+/** Answers each ping at once, with a clock that is so far from the server's. */
+static void answer_with_offset(struct world *world, struct stranger *stranger, int64_t offset_us) {
+    for (int i = 0; i < 40; i++) {
+        uint32_t heard = stranger->heard[BL_FRAME_PING], nonce;
+        uint8_t frame[16];
+        while (stranger->heard[BL_FRAME_PING] == heard) {
+            stranger_run(stranger, 5);
+        }
+        ck_assert(bl_ping_read(&nonce, stranger->last, stranger->last_size));
+        const struct bl_pong pong = {
+            .nonce = nonce,
+            .time_us = (uint64_t)(bl_net_now(stranger->net) / BL_MICROSECOND + offset_us)};
+        stranger_say(stranger, frame, bl_pong_write(frame, sizeof frame, &pong), BL_UNSEQUENCED);
+        stranger_run(stranger, 5);
+    }
+    ck_assert_int_le(llabs(stranger_info(world).clock_offset_us - offset_us), 20000);
+}
+
+/* W-R5: the estimate follows the other side's clock forwards and backwards. */
+START_TEST(the_clock_offset_goes_both_ways) {
+    struct world *world = create(100, 6000);
+    struct stranger *stranger = stranger_create(world);
+    stranger_login(stranger);
+    answer_with_offset(world, stranger, 3000000);
+    answer_with_offset(world, stranger, -2000000);
+    answer_with_offset(world, stranger, 0);
+    stranger_destroy(stranger);
     world_destroy(world);
 }
 END_TEST
@@ -455,6 +497,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, a_stall_of_the_server_alone_drops_nobody);
     tcase_add_test(tests, a_stall_does_not_eat_up_the_login_deadline);
     tcase_add_test(tests, heartbeats_measure_round_trip_and_clock);
+    tcase_add_test(tests, the_clock_offset_goes_both_ways);
 }
 
 TEST_MAIN("liveness", add_tests)

@@ -165,7 +165,7 @@ static void watch_sizes(struct world *world, enum world_side side,
     }
 }
 
-/* The limits of both payloads: at them, and one past. */
+/* W-A19: the limits of both payloads: at them, and one past. */
 START_TEST(login_and_welcome_payloads_have_a_limit) {
     struct world *world = world_create(NULL);
     struct belay_connect_opts opts = BELAY_CONNECT_OPTS_INIT;
@@ -357,6 +357,26 @@ START_TEST(a_link_without_a_hello_ends_at_the_login_deadline) {
 }
 END_TEST
 
+/* W-R4, R15: nor can it not be got rid of: it is listed, and can be evicted, before it says hello.
+ */
+START_TEST(a_link_without_a_hello_can_be_evicted) {
+    struct world *world = world_create(NULL);
+    struct stranger *stranger = stranger_create(world);
+    stranger_knock(stranger);
+    stranger_say(stranger, "\x7f", 1, BL_ORDERED);
+    stranger_run(stranger, 100);
+    belay_session session = belay_server_next(world->server, 0);
+    ck_assert_uint_ne(session, 0);
+    ck_assert_int_eq(belay_server_close(world->server, session, NULL), BELAY_OK);
+    stranger_run(stranger, 1000);
+    ck_assert_uint_eq(stranger->heard[BL_FRAME_CLOSE] + stranger->heard[BL_FRAME_REFUSE], 1);
+    ck_assert_uint_eq(stranger->code, BELAY_REASON_KICKED);
+    ck_assert_uint_eq(world_stats(world, SERVER, 0).sessions, 0);
+    stranger_destroy(stranger);
+    world_destroy(world);
+}
+END_TEST
+
 /* W-R4: asking for a link alone makes no session and no peer. */
 START_TEST(a_handshake_alone_makes_no_session) {
     struct world *world = world_create(NULL);
@@ -372,7 +392,7 @@ END_TEST
 
 /* ---- no room */
 
-/* A full server refuses within one round trip, and says so. */
+/* R22, W-A19: a full server refuses within one round trip, and says so. */
 START_TEST(a_full_server_refuses_within_one_round_trip) {
     struct world *world = world_create(&(struct world_opts){
         .clients = 3, .link = {.delay_ms = ONE_WAY_MS}, .server = {.session_max = 2}});
@@ -475,6 +495,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, nothing_but_hello_is_looked_at_before_acceptance);
     tcase_add_test(tests, a_second_hello_is_an_error_that_the_session_survives);
     tcase_add_test(tests, a_link_without_a_hello_ends_at_the_login_deadline);
+    tcase_add_test(tests, a_link_without_a_hello_can_be_evicted);
     tcase_add_test(tests, a_handshake_alone_makes_no_session);
     tcase_add_test(tests, a_full_server_refuses_within_one_round_trip);
     tcase_add_test(tests, a_draining_server_refuses_newcomers_within_one_round_trip);

@@ -83,7 +83,8 @@ static void note_message(struct world *world, enum world_side side,
     }
 }
 
-/* Every limit at it and one past it; a message of no bytes is a message. */
+/* A14: every limit at it and one past it; a message of no bytes is a message, and has its number.
+ */
 START_TEST(a_message_may_have_any_size_up_to_its_limit) {
     static const size_t sizes[] = {8,
                                    1141,
@@ -453,7 +454,7 @@ START_TEST(unreliable_messages_wait_for_a_flush_within_bounds) {
 }
 END_TEST
 
-/* W-A2, W-A3: what is refused has no number, so it leaves no hole. */
+/* A27, W-A2, W-A3: what is refused has no number, so it leaves no hole. */
 START_TEST(a_refused_send_uses_up_no_number) {
     struct belay_message_event noted = {0};
     struct world *world = world_create(&(struct world_opts){.server = {.send_messages_max = 4}});
