@@ -84,9 +84,9 @@ static enum belay_result set_limits(struct bl_shared *shared,
         .resume_window = opts->no_resume ? 0 : BL_FOREVER,
         .send_messages = bl_options_count(opts->send_messages_max, BELAY_SEND_MESSAGES_DEFAULT),
         .send_bytes = bl_options_count(opts->send_bytes_max, BELAY_SEND_BYTES_DEFAULT),
-        .queued_max = bl_options_count(opts->memory_max, BELAY_MEMORY_DEFAULT),
         .credit = {.messages = BELAY_CREDIT_MESSAGES, .bytes = BELAY_CREDIT_BYTES},
     };
+    bl_room_init(&shared->room, bl_options_count(opts->memory_max, BELAY_MEMORY_DEFAULT), 1);
     return bl_options_liveness(&shared->limits, opts->heartbeat_ms, opts->lost_ms, true);
 }
 

@@ -134,7 +134,6 @@ static enum belay_result set_limits(struct bl_shared *shared,
                                                                BELAY_RESUME_WINDOW_MS_DEFAULT),
         .send_messages = bl_options_count(opts->send_messages_max, BELAY_SEND_MESSAGES_DEFAULT),
         .send_bytes = bl_options_count(opts->send_bytes_max, BELAY_SEND_BYTES_DEFAULT),
-        .queued_max = bl_options_count(opts->memory_max, BELAY_MEMORY_DEFAULT),
         .credit = {.messages = BELAY_CREDIT_MESSAGES, .bytes = BELAY_CREDIT_BYTES},
     };
     return bl_options_liveness(&shared->limits, opts->heartbeat_ms, opts->lost_ms, false);
@@ -154,6 +153,8 @@ static enum belay_result start(struct belay_server *server, const struct belay_s
         return result;
     }
     server->session_max = bl_options_count(opts->session_max, BELAY_SESSIONS_DEFAULT);
+    bl_room_init(&shared->room, bl_options_count(opts->memory_max, BELAY_MEMORY_DEFAULT),
+                 server->session_max);
     result = open_network(server, opts, &net);
     if (result != BELAY_OK) {
         return result;

@@ -66,11 +66,11 @@ static bool take_reliable(struct bl_session *session, const struct bl_piece *pie
     enum bl_receive_verdict verdict = BL_RECEIVE_NO_MEMORY;
     uint8_t *block = NULL;
     size_t cost = cost_of(stream, piece);
-    if (message != NULL && bl_has_room(shared, cost)) {
+    if (message != NULL && bl_room_fits(session, cost)) {
         verdict = bl_receive_stream_take(stream, shared->memory, &session->credit, piece, &block);
     }
     if (verdict == BL_RECEIVE_WHOLE || verdict == BL_RECEIVE_PART) {
-        shared->queued += cost;
+        bl_room_take(session, cost);
     }
     if (verdict != BL_RECEIVE_WHOLE) {
         bl_message_free(shared, message);
@@ -110,7 +110,7 @@ static bool take_unreliable(struct bl_session *session, const struct bl_piece *p
     }
     size_t size = assembled.block != NULL ? assembled.size : piece->size;
     bool full = inbox->unread_count >= BL_UNREAD_MAX ||
-                inbox->unread_bytes + size > BL_UNREAD_BYTES_MAX || !bl_has_room(shared, size);
+                inbox->unread_bytes + size > BL_UNREAD_BYTES_MAX || !bl_room_fits(session, size);
     struct bl_message *message = full ? NULL : bl_message_create(shared);
     if (message == NULL) {
         bl_free(shared->memory, assembled.block, assembled.block_size);
@@ -125,7 +125,7 @@ static bool take_unreliable(struct bl_session *session, const struct bl_piece *p
     }
     inbox->unread_count++;
     inbox->unread_bytes += message->size;
-    shared->queued += message->size;
+    bl_room_take(session, message->size);
     deliver(session, message);
     return assembled.block == NULL;
 }
@@ -173,7 +173,7 @@ void bl_session_handle(struct bl_session *session, const struct bl_message *mess
     if (message->kind == BL_MESSAGE_RETURNED) {
         return;
     }
-    shared->queued -= message->size;
+    bl_room_give(session, message->size);
     if (shared->channels[message->channel].mode != BELAY_RELIABLE) {
         session->inbox.unread_count--;
         session->inbox.unread_bytes -= message->size;

@@ -206,7 +206,7 @@ void bl_loop_stats(const struct bl_loop *loop, struct belay_stats *stats) {
     *stats = loop->stats;
     stats->struct_size = sizeof *stats;
     stats->memory = loop->memory.used;
-    stats->queued = loop->shared.queued;
+    stats->queued = loop->shared.room.used;
     if (loop->net != NULL) {
         stats->port = loop->net->local.port;
         stats->unsent = loop->net->unsent_count;

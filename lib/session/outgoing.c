@@ -66,12 +66,13 @@ void bl_outgoing_forgo(struct bl_session *session) {
 }
 
 bool bl_session_owes(const struct bl_shared *shared) {
-    return shared->owed_first != NULL && bl_has_room(shared, shared->owed_first->owed);
+    return shared->owed_first != NULL && bl_room_fits(shared->owed_first, shared->owed_first->owed);
 }
 
 void bl_session_tell_owed(struct bl_shared *shared) {
     size_t told = 0;
-    while (shared->owed_first != NULL && bl_has_room(shared, told + shared->owed_first->owed)) {
+    while (shared->owed_first != NULL &&
+           bl_room_fits(shared->owed_first, told + shared->owed_first->owed)) {
         struct bl_session *session = shared->owed_first;
         told += session->owed;
         bl_outgoing_forgo(session);
@@ -83,7 +84,8 @@ void bl_session_tell_owed(struct bl_shared *shared) {
 static size_t largest_reliable(const struct bl_shared *shared) {
     size_t max = BELAY_MESSAGE_MAX;
     max = max < shared->limits.send_bytes ? max : shared->limits.send_bytes;
-    return max < shared->limits.queued_max ? max : shared->limits.queued_max;
+    size_t largest = bl_room_largest(&shared->room);
+    return max < largest ? max : largest;
 }
 
 /** What is wrong with this send(), before anything is queued. */
@@ -116,7 +118,8 @@ static void count_queued(struct bl_session *session, uint32_t messages, size_t b
                          size_t gone_bytes) {
     session->queued_messages += messages;
     session->queued_bytes = (uint32_t)(session->queued_bytes + bytes - gone_bytes);
-    session->shared->queued += bytes - gone_bytes;
+    bl_room_give(session, gone_bytes);
+    bl_room_take(session, bytes);
     bl_session_mark_pump(session);
     judge_pressure(session);
 }
@@ -124,12 +127,12 @@ static void count_queued(struct bl_session *session, uint32_t messages, size_t b
 static bool fits(const struct bl_session *session, uint32_t messages, size_t size) {
     const struct bl_limits *limits = &session->shared->limits;
     return session->queued_messages + messages <= limits->send_messages &&
-           session->queued_bytes + size <= limits->send_bytes && bl_has_room(session->shared, size);
+           session->queued_bytes + size <= limits->send_bytes && bl_room_fits(session, size);
 }
 
 /** Whoever is refused is owed the event that says when to go on. */
 static enum belay_result would_block(struct bl_session *session, size_t size) {
-    if (!bl_has_room(session->shared, size)) {
+    if (!bl_room_fits(session, size)) {
         owe(session, size);
     }
     if (!session->pressed) {
@@ -399,7 +402,7 @@ void bl_outgoing_take_handled(struct bl_session *session, const void *data, size
         session->drawn_messages -= released.messages;
         session->drawn_bytes -= (uint32_t)released.bytes;
         session->reported |= released.messages > 0;
-        shared->queued -= released.bytes;
+        bl_room_give(session, released.bytes);
     }
     judge_pressure(session);
 }

@@ -89,8 +89,6 @@ static void leave_lists(struct bl_session *session) {
     bl_outgoing_forgo(session);
     struct bl_polled *polled = &session->shared->polled;
     if (polled->session == session) {
-        bool counts = polled->message != NULL && polled->message->kind == BL_MESSAGE_RECEIVED;
-        session->shared->queued -= counts ? polled->message->size : 0;
         polled->session = NULL;
     }
 }
@@ -100,9 +98,7 @@ static void free_channels(struct bl_session *session) {
     for (uint8_t i = 0; i < shared->channel_count; i++) {
         if (shared->channels[i].mode == BELAY_RELIABLE) {
             bl_send_stream_finish(&session->channels[i].send);
-            struct bl_receive_stream *receive = &session->channels[i].receive;
-            shared->queued -= receive->block != NULL ? receive->total : 0;
-            bl_receive_stream_finish(receive, shared->memory);
+            bl_receive_stream_finish(&session->channels[i].receive, shared->memory);
         } else {
             bl_unreliable_finish(&session->channels[i].unreliable, shared->memory);
         }
@@ -121,10 +117,9 @@ void bl_session_destroy(struct bl_session *session) {
     bl_timer_cancel(shared->wheel, &session->timer);
     leave_lists(session);
     for (struct bl_message *message; (message = bl_inbox_pop(&session->inbox)) != NULL;) {
-        shared->queued -= message->kind == BL_MESSAGE_RECEIVED ? message->size : 0;
         bl_message_free(shared, message);
     }
-    shared->queued -= session->queued_bytes;
+    bl_room_give(session, session->waiting);
     free_channels(session);
     bl_session_forget_payload(session);
     bl_free(shared->memory, session, sizeof *session);
@@ -356,7 +351,7 @@ static void discard_messages(struct bl_session *session) {
     while ((message = bl_inbox_pop(&session->inbox)) != NULL) {
         bool counts = message->kind == BL_MESSAGE_RECEIVED;
         session->undelivered += counts;
-        session->shared->queued -= counts ? message->size : 0;
+        bl_room_give(session, counts ? message->size : 0);
         bl_message_free(session->shared, message);
     }
 }

@@ -84,6 +84,7 @@ struct bl_session {
     struct bl_session_channel *channels;
     size_t flight_bytes;                    /* sent and not acknowledged, over all channels */
     uint32_t queued_messages, queued_bytes; /* out, not yet handled */
+    size_t waiting;                         /* bytes of messages, both ways */
     uint32_t drawn_messages,
         drawn_bytes;             /* of these, begun to be handed over: drawn on peer_credit */
     struct bl_credit credit;     /* what the other side may still send */

@@ -9,6 +9,7 @@
 #define BL_SESSION_SHARED_H
 
 #include "lib/peer/endpoint.h"
+#include "lib/session/room.h"
 #include "lib/wire/frame.h"
 #include <belay/belay.h>
 
@@ -29,7 +30,6 @@ struct bl_limits {
     bl_duration heartbeat, lost, login;
     bl_duration resume_window; /* 0 = a lost link ends the session */
     uint32_t send_messages, send_bytes;
-    size_t queued_max; /* bytes of messages waiting, both ways, of all sessions */
     struct bl_credit_limits {
         uint16_t messages;
         uint32_t bytes;
@@ -58,10 +58,10 @@ struct bl_shared {
 
     struct bl_session *ready_first, *ready_last; /* have something to poll */
     struct bl_session *pump_first;               /* have something to hand to ENet */
-    struct bl_session *owed_first, *owed_last;   /* were refused room in queued_max */
+    struct bl_session *owed_first, *owed_last;   /* were refused room */
     struct bl_message *free_messages;            /* nodes to use again */
-    size_t queued;                               /* bytes of messages waiting, both ways */
-    struct bl_polled {                           /* what the last poll lent to the application */
+    struct bl_room room;
+    struct bl_polled { /* what the last poll lent to the application */
         struct bl_session *session;
         struct bl_message *message;
         bool closed;  /* its end: the session goes at the next poll */
@@ -82,11 +82,6 @@ struct bl_shared {
 /** Time without the stalls of this process. */
 static inline bl_time bl_attended(const struct bl_shared *shared) {
     return shared->now - shared->stalled;
-}
-
-/** Whether @p size more bytes of messages may wait. */
-static inline bool bl_has_room(const struct bl_shared *shared, size_t size) {
-    return shared->queued + size <= shared->limits.queued_max;
 }
 
 static inline void bl_drop(struct bl_shared *shared, enum belay_drop cause) {

@@ -10,7 +10,6 @@ import check_hosts
 import check_includes
 import check_listed
 import check_readme
-import check_readme
 import check_shell
 import check_sizes
 

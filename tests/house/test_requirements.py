@@ -49,7 +49,7 @@ class RequirementsTest(unittest.TestCase):
             ("R11", "It works. | Later: movement."),
             ("R1", f"It works. | {PROOF}<br>{PROOF}"),
             ("R1", f"Overruled: it need not ([D1](decisions/D1-x.md)). | {PROOF}"),
-            ("R1", f"Overruled (design, section 3): it need not. | {PROOF}"),
+            ("R1", f"Overruled ([D3](decisions/D3-x.md)): it need not. | {PROOF}"),
         ):
             with self.subTest(rest):
                 self.assertEqual(self.problems({item: rest}), [])

@@ -335,9 +335,11 @@ END_TEST
 
 /* ---- the limit of the whole process */
 
-/* memory_max is over all sessions and both ways: the next message waits. */
+/* memory_max is over all sessions and both ways, half of it in even shares: the next message waits.
+ */
 START_TEST(the_memory_limit_holds_over_all_sessions) {
-    struct world *world = create_with((struct belay_server_opts){.memory_max = 100000}, 4);
+    struct world *world =
+        create_with((struct belay_server_opts){.memory_max = 100000, .session_max = 4}, 4);
     enum belay_result result = BELAY_OK;
     for (unsigned i = 0; i < 4; i++) {
         world->clients[i].deaf = true;

@@ -35,11 +35,11 @@ static inline void lone_start(struct lone *lone, enum bl_role role) {
                         .resume_window = bl_from_ms(BELAY_RESUME_WINDOW_MS_DEFAULT),
                         .send_messages = BELAY_SEND_MESSAGES_DEFAULT,
                         .send_bytes = BELAY_SEND_BYTES_DEFAULT,
-                        .queued_max = BELAY_MEMORY_DEFAULT,
                         .credit = {.messages = BELAY_CREDIT_MESSAGES, .bytes = BELAY_CREDIT_BYTES},
                     },
             },
     };
+    bl_room_init(&lone->shared.room, BELAY_MEMORY_DEFAULT, 1);
     bl_memory_init(&lone->memory, NULL, 0);
     bl_timer_wheel_init(&lone->wheel, lone->shared.now);
     bl_random_init_seeded(&lone->random, 1);
@@ -55,7 +55,7 @@ static inline void lone_finish(struct lone *lone) {
     bl_shared_finish(&lone->shared);
     ck_assert_uint_eq(lone->memory.used, 0);
     ck_assert_uint_eq(lone->wheel.count, 0);
-    ck_assert_uint_eq(lone->shared.queued, 0);
+    ck_assert_uint_eq(lone->shared.room.used, 0);
 }
 
 static inline void lone_advance(struct lone *lone, bl_duration duration) {

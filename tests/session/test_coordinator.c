@@ -227,9 +227,22 @@ END_TEST
 
 static struct belay_session_info info_of(const struct bl_session *session) {
     struct belay_session_info info;
-    memset(&info, 0, sizeof info);
     bl_session_info(session, &info);
     return info;
+}
+
+/** Field by field: what lies between two fields is anybody's guess. */
+static bool is_same(const struct belay_session_info *a, const struct belay_session_info *b) {
+    return a->session == b->session && a->state == b->state && a->user == b->user &&
+           memcmp(a->user_id, b->user_id, sizeof a->user_id) == 0 &&
+           strcmp(a->address, b->address) == 0 && a->rtt_ms == b->rtt_ms &&
+           a->idle_ms == b->idle_ms && a->idle_out_ms == b->idle_out_ms &&
+           a->bytes_in == b->bytes_in && a->bytes_out == b->bytes_out &&
+           a->messages_in == b->messages_in && a->messages_out == b->messages_out &&
+           a->queued_messages == b->queued_messages && a->queued_bytes == b->queued_bytes &&
+           a->sequence_out == b->sequence_out && a->handled_out == b->handled_out &&
+           a->features == b->features && a->resume_window_ms == b->resume_window_ms &&
+           a->dialing == b->dialing && a->closing == b->closing && a->suspect == b->suspect;
 }
 
 /* R4 */
@@ -244,7 +257,7 @@ START_TEST(one_session_passes_through_every_state_and_no_other_notices) {
         struct bl_session *moving = new_in(99, (enum belay_state)state);
         for (int i = 0; i < BELAY_STATE_COUNT; i++) {
             struct belay_session_info now = info_of(others[i]);
-            ck_assert_msg(memcmp(&now, &before[i], sizeof now) == 0, "%s changed when one was %s",
+            ck_assert_msg(is_same(&now, &before[i]), "%s changed when one was %s",
                           belay_state_name(before[i].state), belay_state_name(moving->state));
         }
         bl_coordinator_remove(&coordinator, moving->handle); /* R14 */
@@ -329,7 +342,7 @@ START_TEST(what_happens_to_one_session_is_told_of_it_alone) {
     row->happen(target);
     ck_assert_msg(target->state == row->end, "%s: %s", row->name, belay_state_name(target->state));
     struct belay_session_info now = info_of(other);
-    ck_assert_mem_eq(&now, &before, sizeof now);
+    ck_assert(is_same(&now, &before));
     struct belay_event event;
     bool told = false;
     enum belay_state from = row->begin;
@@ -477,9 +490,9 @@ START_TEST(a_removed_session_takes_its_waiting_messages_off_the_books) {
     ck_assert_int_eq(bl_session_send(session, 0, "out", 3), BELAY_OK);
     feed_message(session, 1, 100);
     feed_message(session, 2, 1000);
-    ck_assert_uint_eq(lone.shared.queued, 1103);
+    ck_assert_uint_eq(lone.shared.room.used, 1103);
     bl_coordinator_remove(&coordinator, session->handle);
-    ck_assert_uint_eq(lone.shared.queued, 0);
+    ck_assert_uint_eq(lone.shared.room.used, 0);
 }
 END_TEST
 
@@ -492,7 +505,7 @@ START_TEST(a_session_removed_with_a_message_lent_leaves_nothing_on_the_books) {
     }
     bl_coordinator_remove(&coordinator, session->handle);
     ck_assert(!bl_poll(&lone.shared, &event));
-    ck_assert_uint_eq(lone.shared.queued, 0);
+    ck_assert_uint_eq(lone.shared.room.used, 0);
 }
 END_TEST
 

@@ -1,24 +1,28 @@
 /*
- * Full buffers, over the whole stack. Of memory_max, which all sessions share: whoever is refused
- * hears when to go on. Of a channel that coalesces: the newest of each key arrives.
+ * Full buffers, over the whole stack. Of memory_max, of which each session has a share of its own
+ * and all have a pool: whoever is refused hears when to go on. Of a channel that coalesces: the
+ * newest of each key arrives.
  */
 #include "tests/support/world.h"
 #include <string.h>
 
-#define MEMORY_MAX 100000
+#define SHARE      10000
+#define POOL       50000
+#define CLIENTS    5
+#define MEMORY_MAX (CLIENTS * SHARE + POOL)
 
 static struct world *create_with(unsigned clients) {
-    struct world *world = world_create(
-        &(struct world_opts){.clients = clients, .server = {.memory_max = MEMORY_MAX}});
+    struct world *world = world_create(&(struct world_opts){
+        .clients = clients, .server = {.memory_max = MEMORY_MAX, .session_max = CLIENTS}});
     world_open(world);
     return world;
 }
 
-/** Messages to client 0, who does not poll, take all the memory there is. */
+/** Messages to client 0, who does not poll, take its share and the whole pool. */
 static struct world *create_full(unsigned clients) {
     struct world *world = create_with(clients);
     world->clients[0].deaf = true;
-    for (int i = 0; i < MEMORY_MAX / 1000; i++) {
+    for (int i = 0; i < (SHARE + POOL) / 1000; i++) {
         ledger_must_send(world, DOWN, 0, 0, 1000);
     }
     world_run(world, 50);
@@ -37,7 +41,7 @@ static bool was_told_to_go_on(const struct world *world, unsigned client) {
 
 START_TEST(who_is_refused_for_the_memory_of_others_hears_when_to_go_on) {
     struct world *world = create_full(2);
-    refuse(world, 1, 1000);
+    refuse(world, 1, SHARE + 1);
     world_run(world, 1000);
     ck_assert(!was_told_to_go_on(world, 1));
     world->clients[0].deaf = false;
@@ -54,7 +58,7 @@ END_TEST
 /* The memory comes back when the session that had it ends, too. */
 START_TEST(the_end_of_a_session_makes_room_for_others) {
     struct world *world = create_full(2);
-    refuse(world, 1, 1000);
+    refuse(world, 1, SHARE + 1);
     world_kill(world, 0);
     ck_assert_int_eq(belay_server_close(world->server, world->clients[0].session, NULL), BELAY_OK);
     world_run(world, 6000);
@@ -68,12 +72,12 @@ END_TEST
 START_TEST(polling_makes_room_for_sends) {
     struct world *world = create_with(2);
     world->server_deaf = true;
-    for (int i = 0; i < MEMORY_MAX / 1000; i++) {
+    for (int i = 0; i < (SHARE + POOL) / 1000; i++) {
         ledger_must_send(world, UP, 0, 0, 1000);
     }
     world_run(world, 200);
-    ck_assert_uint_eq(world_stats(world, SERVER, 0).queued, MEMORY_MAX);
-    refuse(world, 1, 1000);
+    ck_assert_uint_eq(world_stats(world, SERVER, 0).queued, SHARE + POOL);
+    refuse(world, 1, SHARE + 1);
     world->server_deaf = false;
     world_step(world);
     ck_assert_int_eq(belay_server_wait_ns(world->server), 0); /* a loop of one's own comes back */
@@ -88,7 +92,7 @@ END_TEST
 START_TEST(those_who_were_refused_go_on_in_their_turn) {
     struct world *world = create_full(5);
     for (unsigned i = 1; i < 5; i++) {
-        refuse(world, i, 40000);
+        refuse(world, i, 30000);
     }
     world_kill(world, 0);
     ck_assert_int_eq(belay_server_close(world->server, world->clients[0].session, NULL), BELAY_OK);
@@ -105,11 +109,39 @@ START_TEST(those_who_were_refused_go_on_in_their_turn) {
 }
 END_TEST
 
+/* R3: what one session has waiting, in or out, takes nothing from another's share. */
+START_TEST(who_keeps_to_its_share_is_never_refused_for_others) {
+    struct world *world = create_with(CLIENTS);
+    world->server_deaf = true;
+    for (unsigned i = 0; i < 2; i++) { /* one fills the pool from here, one from there */
+        world->clients[i].deaf = true;
+        for (int j = 0; j < (SHARE + POOL / 2) / 1000; j++) {
+            ledger_must_send(world, i == 0 ? UP : DOWN, i, 0, 1000);
+        }
+    }
+    world_run(world, 200);
+    for (unsigned i = 2; i < CLIENTS; i++) {
+        for (int j = 0; j < SHARE / 1000; j++) {
+            ledger_must_send(world, i % 2 == 0 ? UP : DOWN, i, 0, 1000);
+        }
+    }
+    world_run(world, 200);
+    ck_assert_int_eq(ledger_send(world, DOWN, 2, 0, 1000), BELAY_E_WOULD_BLOCK);
+    world->server_deaf = false;
+    world_run(world, 500);
+    for (unsigned i = 2; i < CLIENTS; i++) {
+        ck_assert(world_is_open(world, i));
+        ledger_check(world, i % 2 == 0 ? UP : DOWN, i, 0);
+    }
+    world_destroy(world);
+}
+END_TEST
+
 /* Whoever is owed an answer may end before it comes, and so may everybody. */
 START_TEST(who_is_owed_may_leave) {
     struct world *world = create_full(4);
     for (unsigned i = 1; i < 4; i++) {
-        refuse(world, i, 1000);
+        refuse(world, i, SHARE + 1);
     }
     for (unsigned i = 1; i < 4; i += 2) {
         belay_client_close(world->clients[i].it, NULL, 0);
@@ -166,7 +198,7 @@ END_TEST
 /* A buffer may be full by bytes, its own or everybody's: what is replaced makes room. */
 static const struct belay_server_opts byte_caps[] = {
     {.send_bytes_max = 100000},
-    {.memory_max = 100000},
+    {.memory_max = 100000, .session_max = 1},
 };
 
 START_TEST(what_is_replaced_makes_room_in_bytes) {
@@ -197,6 +229,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, the_end_of_a_session_makes_room_for_others);
     tcase_add_test(tests, polling_makes_room_for_sends);
     tcase_add_test(tests, those_who_were_refused_go_on_in_their_turn);
+    tcase_add_test(tests, who_keeps_to_its_share_is_never_refused_for_others);
     tcase_add_test(tests, who_is_owed_may_leave);
     tcase_add_test(tests, the_newest_of_a_key_is_the_last_to_come);
     tcase_add_loop_test(tests, what_is_replaced_makes_room_in_bytes, 0, COUNT_OF(byte_caps));

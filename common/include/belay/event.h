@@ -23,7 +23,8 @@ extern "C" {
     X(BELAY_EVENT_CLOSED, 4)       /* both [must]: the one end, of a refused connect too */        \
     X(BELAY_EVENT_DOWN, 5)         /* both: no link, the session is kept for window_ms */          \
     X(BELAY_EVENT_LINK, 7)         /* both: suspect, or good again; for the signal bars */         \
-    X(BELAY_EVENT_BACKPRESSURE, 8) /* both: on above 75 % of a send cap, off at 50 % */            \
+    X(BELAY_EVENT_BACKPRESSURE, 8) /* both: on above 75 % of a send cap, or once a send() would    \
+                                      block; off at 50 % and with room */                          \
     X(BELAY_EVENT_RETURNED, 12)    /* both: a reliable message that will not be sent: expired */   \
     X(BELAY_EVENT_DRAIN, 13)       /* client: the server ends in deadline_ms */                    \
     X(BELAY_EVENT_STATE, 15)       /* both, with opts.state_events: every transition */

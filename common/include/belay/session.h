@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/** Names one session: slot and generation, never reused within a process. 0 names none. */
+/** Names one session: slot and generation, never reused by one server or client. 0 names none. */
 typedef uint64_t belay_session;
 
 /**
@@ -41,8 +41,8 @@ enum belay_mode {
 enum belay_when_full {
     BELAY_BLOCK = 0, /* send() answers BELAY_E_WOULD_BLOCK */
     BELAY_CLOSE,     /* the session ends with BELAY_REASON_BACKLOG */
-    BELAY_COALESCE,  /* takes the place of a waiting message whose first 8 bytes (all, if it has
-                        fewer) are the same, and its sequence; else as BELAY_BLOCK */
+    BELAY_COALESCE,  /* takes the place of the newest waiting message whose first 8 bytes (all, if
+                        it has fewer) are the same, and its sequence; else as BELAY_BLOCK */
 };
 
 /** One channel. The first is number 0; both sides declare the same names and modes in the same

@@ -39,9 +39,10 @@ struct belay_server_opts {
     uint32_t send_messages_max, send_bytes_max; /* per session */
     bool no_resume;      /* a lost session ends at once instead of being kept */
     bool state_events;   /* STATE events, for tools and tests */
-    uint32_t memory_max; /* bytes of messages waiting, both ways, of all sessions: a send() beyond
-                            it would block, a session that brings more ends with
-                            BELAY_REASON_OVERLOAD; default BELAY_MEMORY_DEFAULT */
+    uint32_t memory_max; /* bytes of messages waiting, both ways, of all sessions. Half of it is
+                            split evenly among session_max, the rest goes to whoever needs more:
+                            beyond both, a send() would block, and a session that brings more ends
+                            with BELAY_REASON_OVERLOAD; default BELAY_MEMORY_DEFAULT */
     uint32_t shards;     /* not in this version: leave 0 */
     const struct belay_hooks *hooks; /* memory and log; copied; default: the C library, no log */
     struct belay_sim *sim; /* serve in this simulated network, which must outlive the server */
