@@ -6,7 +6,10 @@
  */
 #include <belay/client.h>
 
+#include "client/discovery.h"
+#include "client/route.h"
 #include "common/error.h"
+#include "common/log.h"
 #include "common/text.h"
 #include "lib/net/sim.h"
 #include "lib/session/loop.h"
@@ -19,20 +22,22 @@ struct belay_client {
     struct bl_loop loop;
     struct bl_session *session; /* NULL between CLOSED and the next connect() */
     belay_session newest;       /* the handle of this or the last one */
-    struct bl_address server;
+    struct bl_route route;      /* to the server of this session */
+    struct bl_discovery discovery;
     bl_duration connect;
     uint8_t login[BELAY_LOGIN_MAX];
 };
 
-static void bound(void *user, struct bl_peer *peer, const uint8_t nonce[BL_NONCE_SIZE]) {
+static void bound(void *user, struct bl_peer *peer, const struct bl_identity *server) {
     struct belay_client *client = user;
     struct bl_session *session = client->session;
-    (void)nonce;
+    (void)server;
     if (session == NULL || !session->dialing || session->state != BELAY_DISCONNECTED) {
         bl_endpoint_release(client->loop.endpoint, peer, 0, BL_TOMBSTONE);
         return;
     }
     session->dialing = false;
+    bl_route_spend(&client->route);
     bl_session_bind(session, peer);
 }
 
@@ -54,16 +59,22 @@ static void denied(void *user, const struct bl_deny *deny) {
                      });
 }
 
+static bool informed(void *user, const struct bl_datagram *info) {
+    return bl_discovery_take(&((struct belay_client *)user)->discovery, info);
+}
+
 /** The session has lost its link, or has ended. */
 static void changed(void *user, struct bl_session *session) {
     struct belay_client *client = user;
     if (bl_session_has_ended(session)) {
         session->dialing = false;
         bl_endpoint_hang_up(client->loop.endpoint);
+        bl_route_spend(&client->route);
     } else {
         session->dialing = true;
         bl_session_input(session, BL_INPUT_RESUME, NULL);
-        bl_endpoint_dial(client->loop.endpoint, &client->server, true);
+        client->route.target.resume = true;
+        bl_endpoint_dial(client->loop.endpoint, &client->route.target);
     }
 }
 
@@ -103,7 +114,8 @@ static enum belay_result open_network(struct belay_client *client,
 
 /** What it has begun when it fails, belay_client_destroy() ends. */
 static enum belay_result start(struct belay_client *client, const struct belay_client_opts *opts) {
-    static const struct bl_endpoint_ops ops = {.bound = bound, .denied = denied};
+    static const struct bl_endpoint_ops ops = {
+        .bound = bound, .denied = denied, .informed = informed};
     struct bl_shared *shared = &client->loop.shared;
     struct bl_net *net;
     enum belay_result result = set_limits(shared, opts);
@@ -123,7 +135,11 @@ static enum belay_result start(struct belay_client *client, const struct belay_c
     }
     const struct bl_loop_opts loop_opts = {
         .ops = &ops, .user = client, .game = opts->game, .peer_max = PEERS};
-    return bl_loop_start(&client->loop, net, &loop_opts);
+    result = bl_loop_start(&client->loop, net, &loop_opts);
+    if (result == BELAY_OK) {
+        bl_discovery_init(&client->discovery, &client->loop, opts->game);
+    }
+    return result;
 }
 
 enum belay_result belay_client_create(struct belay_client **out,
@@ -149,29 +165,6 @@ enum belay_result belay_client_create(struct belay_client **out,
     return BELAY_OK;
 }
 
-/** The address in an invite; without the secure layer there is no key in it. */
-static enum belay_result read_invite(struct bl_address *out, const char *invite, bool simulated) {
-    static const char scheme[] = "belay://";
-    if (invite == NULL) {
-        return bl_fail(BELAY_E_INVALID, "invite: give \"host:port\"");
-    }
-    if (strncmp(invite, scheme, sizeof scheme - 1) == 0) {
-        invite += sizeof scheme - 1;
-    }
-    if (strchr(invite, '/') != NULL) {
-        return bl_options_need_secure_layer("invite: a server key");
-    }
-    struct bl_address address;
-    enum belay_result result = bl_options_address(&address, invite, simulated, "invite");
-    if (result == BELAY_OK && (bl_address_is_any(&address) || address.port == 0)) {
-        return bl_fail(BELAY_E_INVALID, "invite: %s is no place to connect to", invite);
-    }
-    if (result == BELAY_OK) {
-        *out = address;
-    }
-    return result;
-}
-
 static enum belay_result check_connect(const struct belay_client *client,
                                        const struct belay_connect_opts *opts) {
     const struct bl_session *session = client->session;
@@ -179,10 +172,8 @@ static enum belay_result check_connect(const struct belay_client *client,
     if (session != NULL && !(polled->closed && polled->session == session)) {
         return bl_fail(BELAY_E_STATE, "connect: a session is open; wait for its CLOSED event");
     }
-    if (opts->token != NULL || opts->ticket != NULL || opts->known_servers != NULL) {
-        return bl_options_need_secure_layer(opts->token != NULL    ? "token"
-                                            : opts->ticket != NULL ? "ticket"
-                                                                   : "known_servers");
+    if (opts->ticket != NULL) {
+        return bl_fail(BELAY_E_INVALID, "ticket: this version resumes no sessions; leave it out");
     }
     if (opts->login_size > BELAY_LOGIN_MAX) {
         return bl_fail(BELAY_E_TOO_BIG, "login_size: %zu, at most %d", opts->login_size,
@@ -192,6 +183,32 @@ static enum belay_result check_connect(const struct belay_client *client,
         return bl_fail(BELAY_E_INVALID, "login: NULL with a size of %zu", opts->login_size);
     }
     return BELAY_OK;
+}
+
+/** Dials as soon as there is an address, and goes on to later ones as they become known. */
+static void follow_route(struct belay_client *client) {
+    struct bl_route *route = &client->route;
+    bool first = route->target.address_count == 0;
+    if (client->session == NULL || !client->session->dialing || !bl_route_is_waiting(route)) {
+        return;
+    }
+    if (bl_route_resolve(route) == 0) {
+        if (first && !bl_route_is_waiting(route)) {
+            bl_session_input(client->session, BL_INPUT_REFUSED,
+                             &(struct belay_reason){.who = BELAY_WHO_NETWORK,
+                                                    .code = BELAY_REASON_UNREACHABLE,
+                                                    .come_back = true,
+                                                    .text = belay_error()});
+        }
+    } else if (first) {
+        bl_endpoint_dial(client->loop.endpoint, &route->target);
+    } else {
+        bl_endpoint_dial_also(client->loop.endpoint, &route->target);
+    }
+}
+
+static void looked_up(void *user) {
+    bl_loop_wake(&((struct belay_client *)user)->loop);
 }
 
 static enum belay_result dial(struct belay_client *client) {
@@ -206,9 +223,8 @@ static enum belay_result dial(struct belay_client *client) {
     bl_loop_look_at_clock(&client->loop);
     client->session->handle = ++client->newest;
     client->session->dialing = true;
-    client->session->address = client->server;
     bl_session_expect_login(client->session, client->connect);
-    bl_endpoint_dial(client->loop.endpoint, &client->server, false);
+    follow_route(client);
     return BELAY_OK;
 }
 
@@ -216,14 +232,20 @@ enum belay_result belay_client_connect(struct belay_client *client,
                                        const struct belay_connect_opts *given) {
     struct belay_connect_opts opts;
     struct bl_shared *shared = &client->loop.shared;
-    struct bl_address server;
+    const struct bl_route_ground ground = {
+        .memory = &client->loop.memory,
+        .simulated = client->loop.net->simulated,
+        .wake = looked_up,
+        .user = client,
+    };
     enum belay_result result =
         bl_options_copy(&opts, sizeof opts, given, "BELAY_CONNECT_OPTS_INIT");
     if (result == BELAY_OK) {
         result = check_connect(client, &opts);
     }
     if (result == BELAY_OK) {
-        result = read_invite(&server, opts.invite, client->loop.net->simulated);
+        bl_route_forget(&client->route);
+        result = bl_route_plan(&client->route, &opts, &ground);
     }
     if (result != BELAY_OK) {
         return result;
@@ -232,7 +254,6 @@ enum belay_result belay_client_connect(struct belay_client *client,
         shared->polled = (struct bl_polled){0};
         retire(client, client->session);
     }
-    client->server = server;
     if (opts.login_size > 0) {
         memcpy(client->login, opts.login, opts.login_size);
     }
@@ -268,18 +289,42 @@ void belay_client_destroy(struct belay_client *client) {
         belay_client_close(client, NULL, 0);
         bl_session_destroy(client->session);
     }
+    bl_route_forget(&client->route);
+    bl_discovery_finish(&client->discovery);
     bl_loop_finish(&client->loop);
     struct bl_memory memory = client->loop.memory; /* it counts the block it lies in */
     bl_free(&memory, client, sizeof *client);
 }
 
+/** What has been looked up since can be asked and dialled. */
+static void follow_names(struct belay_client *client) {
+    follow_route(client);
+    bl_discovery_follow(&client->discovery);
+}
+
 enum belay_result belay_client_service(struct belay_client *client, uint32_t wait_ms) {
+    follow_names(client);
     bl_loop_service(&client->loop, wait_ms);
+    follow_names(client);
     return BELAY_OK;
 }
 
+/** A server that has let us in is known from now on. */
+static void remember_server(struct belay_client *client) {
+    const struct bl_memory *memory = &client->loop.memory;
+    if (bl_route_arrived(&client->route, bl_endpoint_server_key(client->loop.endpoint)) !=
+        BELAY_OK) {
+        bl_log(&memory->hooks, BELAY_LOG_WARNING, client->newest, "known_servers: %s",
+               belay_error());
+    }
+}
+
 bool belay_client_poll(struct belay_client *client, struct belay_event *event) {
-    return bl_poll(&client->loop.shared, event);
+    bool polled = bl_poll(&client->loop.shared, event);
+    if (polled && event->type == BELAY_EVENT_OPEN) {
+        remember_server(client);
+    }
+    return polled;
 }
 
 void belay_client_flush(struct belay_client *client) {
@@ -319,9 +364,31 @@ enum belay_result belay_client_stats(const struct belay_client *client, struct b
     return bl_options_give(out, &stats, sizeof stats, "stats");
 }
 
+void belay_client_network_changed(struct belay_client *client) {
+    struct bl_session *session = client->session;
+    if (session == NULL) {
+        return;
+    }
+    bl_loop_look_at_clock(&client->loop);
+    if (session->dialing) {
+        bl_endpoint_dial_now(client->loop.endpoint);
+    } else {
+        bl_session_network_changed(session);
+    }
+    bl_loop_flush(&client->loop);
+}
+
 enum belay_result belay_client_pause(struct belay_client *client, uint32_t ms) {
     if (client->session == NULL) {
         return bl_fail(BELAY_E_STATE, "pause: not connected");
     }
     return bl_session_pause(client->session, ms);
+}
+
+enum belay_result belay_client_query(struct belay_client *client, const char *address) {
+    return bl_discovery_ask(&client->discovery, address);
+}
+
+bool belay_client_poll_found(struct belay_client *client, struct belay_found *found) {
+    return bl_discovery_poll(&client->discovery, found);
 }

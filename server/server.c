@@ -10,6 +10,8 @@
 #include "lib/session/coordinator.h"
 #include "lib/session/loop.h"
 #include "lib/session/options.h"
+#include "server/admission.h"
+#include "server/discovery.h"
 #include <string.h>
 
 #define CLOSE_DRAIN (5 * BL_SECOND) /* for what was sent before close() to arrive */
@@ -18,9 +20,11 @@
 struct belay_server {
     struct bl_loop loop;
     struct bl_coordinator coordinator;
-    uint32_t session_max;
+    uint32_t session_max, login_max;
     bool draining, stopped;
     struct bl_timer drain_timer;
+    struct bl_server_admission admission;
+    struct bl_query_desk desk;
 };
 
 static const struct belay_reason stopping = {.code = BELAY_REASON_SERVER_STOPPED,
@@ -30,6 +34,13 @@ static const struct belay_reason draining = {
     .code = BELAY_REASON_DRAINING,
     .come_back = true,
     .retry_ms = 5000,
+};
+
+static const struct belay_reason crowded = {
+    .code = BELAY_REASON_OVERLOAD,
+    .come_back = true,
+    .retry_ms = 1000,
+    .text = "too many logins at once",
 };
 
 static const struct belay_reason *admit(void *user) {
@@ -42,14 +53,17 @@ static const struct belay_reason *admit(void *user) {
     if (server->draining) {
         return &draining;
     }
-    uint32_t taken = bl_coordinator_count(&server->coordinator) +
-                     bl_endpoint_pending_count(server->loop.endpoint);
+    uint32_t half_open = bl_endpoint_pending_count(server->loop.endpoint);
+    if (bl_coordinator_pending_count(&server->coordinator) + half_open >= server->login_max) {
+        return &crowded;
+    }
+    uint32_t taken = bl_coordinator_count(&server->coordinator) + half_open;
     return taken >= server->session_max ? &full : NULL;
 }
 
-static void bound(void *user, struct bl_peer *peer, const uint8_t nonce[BL_NONCE_SIZE]) {
+static void bound(void *user, struct bl_peer *peer, const struct bl_identity *identity) {
     struct belay_server *server = user;
-    belay_session handle = bl_coordinator_resolve(&server->coordinator, nonce);
+    belay_session handle = bl_coordinator_resolve(&server->coordinator, identity->id);
     if (handle == 0) {
         bl_endpoint_release(server->loop.endpoint, peer, 0, BL_TOMBSTONE);
         return;
@@ -58,7 +72,16 @@ static void bound(void *user, struct bl_peer *peer, const uint8_t nonce[BL_NONCE
     bl_session_bind(session, peer);
     if (server->draining) { /* its handshake was half done when that began */
         bl_session_close(session, &draining, 0);
+    } else if (identity->has_token && !bl_session_claim(session, identity)) {
+        bl_session_close(session, &crowded, 0);
     }
+}
+
+static size_t queried(void *user, const struct bl_datagram *query, uint8_t *answer) {
+    struct belay_server *server = user;
+    const struct bl_query_crowd crowd = {bl_coordinator_count(&server->coordinator),
+                                         server->session_max};
+    return bl_query_desk_answer(&server->desk, query, &crowd, bl_net_now(server->loop.net), answer);
 }
 
 static void close_all(struct belay_server *server, bl_duration drain) {
@@ -74,12 +97,6 @@ static void drain_ended(struct bl_timer *timer, bl_time now) {
 }
 
 static enum belay_result check_options(const struct belay_server_opts *opts) {
-    if (opts->key_file != NULL) {
-        return bl_options_need_secure_layer("key_file");
-    }
-    if (opts->token_keys != NULL) {
-        return bl_options_need_secure_layer("token_keys");
-    }
     if (opts->shards != 0) {
         return bl_fail(BELAY_E_INVALID, "shards: %u; this version runs on one thread, so 0",
                        opts->shards);
@@ -94,27 +111,14 @@ static enum belay_result check_options(const struct belay_server_opts *opts) {
     return BELAY_OK;
 }
 
-static enum belay_result adopt(struct bl_net **out, belay_socket socket, struct bl_memory *memory) {
-    struct bl_net *net;
-    enum belay_result result = bl_udp_adopt(&net, socket, memory);
-    if (result == BELAY_OK && !bl_address_is_loopback(&net->local)) {
-        bl_net_release(net);
-        return bl_options_need_secure_layer("socket: bound to more than loopback");
-    }
-    if (result == BELAY_OK) {
-        *out = net;
-    }
-    return result;
-}
-
 static enum belay_result open_network(struct belay_server *server,
                                       const struct belay_server_opts *opts, struct bl_net **out) {
     struct bl_address local;
     if (opts->adopt) {
-        return adopt(out, opts->socket, &server->loop.memory);
+        return bl_udp_adopt(out, opts->socket, &server->loop.memory);
     }
     const char *listen = opts->listen != NULL ? opts->listen : "127.0.0.1:7777";
-    enum belay_result result = bl_options_address(&local, listen, opts->sim != NULL, "listen");
+    enum belay_result result = bl_address_parse(&local, listen, true);
     if (result != BELAY_OK) {
         return result;
     }
@@ -139,9 +143,30 @@ static enum belay_result set_limits(struct bl_shared *shared,
     return bl_options_liveness(&shared->limits, opts->heartbeat_ms, opts->lost_ms, false);
 }
 
+/** A start has failed: an adopted socket stays the caller's. */
+static enum belay_result give_back(struct belay_server *server,
+                                   const struct belay_server_opts *opts, enum belay_result result) {
+    if (opts->adopt) {
+        bl_net_release(server->loop.net);
+        server->loop.net = NULL;
+    }
+    return result;
+}
+
+static enum belay_result open_desk(struct belay_server *server, const char *game) {
+    const struct bl_query_desk_opts opts = {
+        .memory = &server->loop.memory,
+        .random = bl_net_random(server->loop.net),
+        .stats = &server->loop.stats,
+        .admission = &server->admission.rules,
+        .game = bl_wire_hash(game),
+    };
+    return bl_query_desk_init(&server->desk, &opts);
+}
+
 /** Everything behind the network; what it has begun when it fails, belay_server_destroy() ends. */
 static enum belay_result start(struct belay_server *server, const struct belay_server_opts *opts) {
-    static const struct bl_endpoint_ops ops = {.bound = bound, .admit = admit};
+    static const struct bl_endpoint_ops ops = {.bound = bound, .admit = admit, .queried = queried};
     struct bl_shared *shared = &server->loop.shared;
     struct bl_net *net;
     enum belay_result result = set_limits(shared, opts);
@@ -153,11 +178,21 @@ static enum belay_result start(struct belay_server *server, const struct belay_s
         return result;
     }
     server->session_max = bl_options_count(opts->session_max, BELAY_SESSIONS_DEFAULT);
+    server->login_max = bl_options_count(opts->login_max, server->session_max);
     bl_room_init(&shared->room, bl_options_count(opts->memory_max, BELAY_MEMORY_DEFAULT),
                  server->session_max);
     result = open_network(server, opts, &net);
     if (result != BELAY_OK) {
         return result;
+    }
+    server->loop.net = net;
+    result = bl_server_admission_open(&server->admission, opts, &server->loop.memory,
+                                      bl_net_random(net));
+    if (result == BELAY_OK) {
+        result = open_desk(server, opts->game);
+    }
+    if (result != BELAY_OK) {
+        return give_back(server, opts, result);
     }
     uint32_t peers = server->session_max + PEERS_SPARE;
     const struct bl_loop_opts loop_opts = {
@@ -165,15 +200,14 @@ static enum belay_result start(struct belay_server *server, const struct belay_s
         .user = server,
         .game = opts->game,
         .peer_max = (uint16_t)(peers < BELAY_SESSIONS_MAX ? peers : BELAY_SESSIONS_MAX),
+        .admission = &server->admission.rules,
     };
     result = bl_loop_start(&server->loop, net, &loop_opts);
-    if (result == BELAY_OK) {
-        bl_coordinator_init(&server->coordinator, shared, server->session_max);
-    } else if (opts->adopt) {
-        bl_net_release(net); /* the socket stays the caller's */
-        server->loop.net = NULL;
+    if (result != BELAY_OK) {
+        return give_back(server, opts, result);
     }
-    return result;
+    bl_coordinator_init(&server->coordinator, shared, server->session_max);
+    return BELAY_OK;
 }
 
 enum belay_result belay_server_start(struct belay_server **out,
@@ -259,6 +293,8 @@ void belay_server_destroy(struct belay_server *server) {
         bl_coordinator_finish(&server->coordinator);
     }
     bl_loop_finish(&server->loop);
+    bl_query_desk_finish(&server->desk);
+    bl_server_admission_close(&server->admission);
     struct bl_memory memory = server->loop.memory; /* it counts the block it lies in */
     bl_free(&memory, server, sizeof *server);
 }
@@ -267,6 +303,7 @@ enum belay_result belay_server_service(struct belay_server *server, uint32_t wai
     if (server->stopped) {
         return bl_fail(BELAY_E_STATE, "service: the server has been stopped");
     }
+    bl_token_key_file_refresh(&server->admission.tokens, server->loop.shared.now);
     bl_loop_service(&server->loop, wait_ms);
     return BELAY_OK;
 }
@@ -366,4 +403,18 @@ enum belay_result belay_server_stats(const struct belay_server *server, struct b
     stats.sessions = bl_coordinator_count(&server->coordinator);
     stats.held = count_held(server);
     return bl_options_give(out, &stats, sizeof stats, "stats");
+}
+
+enum belay_result belay_server_invite(const struct belay_server *server, const char *host,
+                                      char *text, size_t size) {
+    if (server->stopped) {
+        return bl_fail(BELAY_E_STATE, "invite: the server has been stopped");
+    }
+    return bl_server_write_invite(&server->loop.net->local, &server->admission.rules, host, text,
+                                  size);
+}
+
+enum belay_result belay_server_set_public_info(struct belay_server *server, const void *data,
+                                               size_t size) {
+    return bl_query_desk_set(&server->desk, data, size);
 }

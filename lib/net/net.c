@@ -42,6 +42,11 @@ struct bl_random *bl_net_random(struct bl_net *net) {
     return net->ops->random(net);
 }
 
+size_t bl_net_everybody(struct bl_net *net, struct bl_address *out, size_t max) {
+    BELAY_ASSERT(max > 0);
+    return net->ops->everybody(net, out, max);
+}
+
 void bl_net_close(struct bl_net *net) {
     if (net != NULL) {
         net->ops->close(net);

@@ -37,6 +37,7 @@ struct bl_net_ops {
     bl_time (*wall)(const struct bl_net *net);
     intptr_t (*descriptor)(const struct bl_net *net);
     struct bl_random *(*random)(struct bl_net *net);
+    size_t (*everybody)(struct bl_net *net, struct bl_address *out, size_t max);
     void (*close)(struct bl_net *net);
 };
 
@@ -83,6 +84,14 @@ bl_time bl_net_wall(const struct bl_net *net); /* UTC since 1970 */
 intptr_t bl_net_descriptor(const struct bl_net *net);
 /** Where this process's secrets and nonces come from. */
 struct bl_random *bl_net_random(struct bl_net *net);
+/**
+ * Where to send what all on the networks of this machine shall get; ports are the caller's to fill
+ * in. From now on the socket may send there.
+ *
+ * @param max  at least 1
+ * @return how many, at least 1
+ */
+size_t bl_net_everybody(struct bl_net *net, struct bl_address *out, size_t max);
 /** Frees everything; NULL is fine. The port can be bound again at once. */
 void bl_net_close(struct bl_net *net);
 /** The same, but the system's socket stays open: an adopted one goes back to whoever bound it. */

@@ -220,6 +220,10 @@ struct bl_random *bl_sim_random(struct belay_sim *sim) {
     return &sim->random;
 }
 
+void belay_sim_set_wall(struct belay_sim *sim, uint64_t unix_ms) {
+    bl_sim_set_wall_offset(sim, (bl_time)unix_ms * BL_MILLISECOND - sim->now);
+}
+
 void bl_sim_set_wall_offset(struct belay_sim *sim, bl_duration offset) {
     sim->wall_offset = offset;
 }

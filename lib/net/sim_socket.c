@@ -12,6 +12,9 @@
 #include "lib/net/sim_trace.h"
 #include <string.h>
 
+static const struct bl_address broadcast = {
+    .ip = {[10] = 0xFF, [11] = 0xFF, [12] = 0xFF, [13] = 0xFF, [14] = 0xFF, [15] = 0xFF}};
+
 /** One datagram between its sending and an inbox. */
 struct journey {
     struct bl_sim_socket *sender, *receiver;
@@ -85,23 +88,47 @@ static void note_sent(struct bl_sim_socket *sender, const struct bl_datagram *da
     bl_trace_bytes(&sim->trace, datagram->data, datagram->size);
 }
 
-/** Takes a datagram up the sender's link and down the receiver's. */
+/** Takes what has come up the sender's link down the receiver's. */
+static void descend(const struct journey *journey, const struct bl_sim_fate *up) {
+    struct bl_sim_socket *receiver = journey->receiver;
+    for (size_t i = 0; i < up->copy_count; i++) {
+        struct bl_sim_fate down =
+            cross(receiver, &receiver->down, up->copies[i].at, journey->datagram->size);
+        for (size_t j = 0; j < down.copy_count; j++) {
+            deliver(journey, &up->copies[i], &down.copies[j]);
+        }
+    }
+}
+
+/** To whoever else has that port. @return how many they are */
+static size_t descend_to_all(struct journey *journey, const struct bl_sim_fate *up) {
+    struct belay_sim *sim = journey->sender->sim;
+    size_t count = 0;
+    for (struct bl_sim_socket *socket = sim->sockets; socket != NULL; socket = socket->next) {
+        if (socket != journey->sender && socket->address.port == journey->datagram->address.port) {
+            sim->counts.duplicated += count > 0 ? up->copy_count : 0;
+            journey->receiver = socket;
+            descend(journey, up);
+            count++;
+        }
+    }
+    return count;
+}
+
+static bool is_broadcast(const struct bl_address *address) {
+    return memcmp(address->ip, broadcast.ip, sizeof(address->ip)) == 0;
+}
+
 static void transmit(struct bl_sim_socket *sender, const struct bl_datagram *datagram) {
     struct belay_sim *sim = sender->sim;
     note_sent(sender, datagram);
     struct bl_sim_fate up = cross(sender, &sender->up, sim->now, datagram->size);
     struct journey journey = {sender, bl_sim_find(sim, &datagram->address), datagram};
-    if (journey.receiver == NULL) {
+    if (journey.receiver != NULL) {
+        descend(&journey, &up);
+    } else if (!is_broadcast(&datagram->address) || descend_to_all(&journey, &up) == 0) {
         sim->counts.lost += up.copy_count;
         bl_trace_word(&sim->trace, 0);
-        return;
-    }
-    for (size_t i = 0; i < up.copy_count; i++) {
-        struct bl_sim_fate down =
-            cross(journey.receiver, &journey.receiver->down, up.copies[i].at, datagram->size);
-        for (size_t j = 0; j < down.copy_count; j++) {
-            deliver(&journey, &up.copies[i], &down.copies[j]);
-        }
     }
 }
 
@@ -171,6 +198,14 @@ static struct bl_random *sim_random(struct bl_net *net) {
     return &BL_CONTAINER_OF(net, struct bl_sim_socket, net)->random;
 }
 
+/** The whole simulation is one network. */
+static size_t sim_everybody(struct bl_net *net, struct bl_address *out, size_t max) {
+    (void)net;
+    (void)max;
+    *out = broadcast;
+    return 1;
+}
+
 static void sim_close(struct bl_net *net) {
     struct bl_sim_socket *socket = BL_CONTAINER_OF(net, struct bl_sim_socket, net);
     give_back_lent(socket);
@@ -186,6 +221,7 @@ static const struct bl_net_ops sim_ops = {
     .wall = sim_wall,
     .descriptor = sim_descriptor,
     .random = sim_random,
+    .everybody = sim_everybody,
     .close = sim_close,
 };
 

@@ -1,4 +1,4 @@
-/* Between our addresses and the socket interface's. For udp*.c only. */
+/* Between our addresses and the socket interface's. */
 #ifndef BL_NET_SOCKADDR_H
 #define BL_NET_SOCKADDR_H
 

@@ -11,6 +11,7 @@
 #include "common/container_of.h"
 #include "common/error.h"
 #include "lib/clock/clock.h"
+#include "lib/net/own_address.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -176,6 +177,12 @@ static struct bl_random *udp_random(struct bl_net *net) {
     return &BL_CONTAINER_OF(net, struct bl_udp, net)->random;
 }
 
+static size_t udp_everybody(struct bl_net *net, struct bl_address *out, size_t max) {
+    const struct bl_udp *udp = BL_CONTAINER_OF(net, struct bl_udp, net);
+    set_option(udp->socket, SOL_SOCKET, SO_BROADCAST, 1);
+    return bl_everybody_near(out, max, udp->family == AF_INET6);
+}
+
 static void udp_close(struct bl_net *net) {
     struct bl_udp *udp = BL_CONTAINER_OF(net, struct bl_udp, net);
     close(udp->poller);
@@ -198,6 +205,7 @@ static const struct bl_net_ops udp_ops = {
     .wall = udp_wall,
     .descriptor = udp_descriptor,
     .random = udp_random,
+    .everybody = udp_everybody,
     .close = udp_close,
 };
 

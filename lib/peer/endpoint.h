@@ -12,13 +12,17 @@
 #include "lib/peer/peer.h"
 #include "lib/secure/dial.h"
 #include "lib/secure/gate.h"
+#include "lib/secure/query.h"
 #include <belay/stats.h>
 
 struct bl_endpoint;
 
 struct bl_endpoint_ops {
-    /** A binding has been proven and carries a new peer. The callee sets peer->receiver. */
-    void (*bound)(void *user, struct bl_peer *peer, const uint8_t nonce[BL_NONCE_SIZE]);
+    /** A binding has been proven and carries a new peer. The callee sets peer->receiver. @p
+     * identity says whose it is, to a server, and is lent. */
+    void (*bound)(void *user, struct bl_peer *peer, const struct bl_identity *identity);
+    /** The other side has another address now (bl_endpoint_address()); nothing else has changed. */
+    void (*migrated)(void *receiver);
     /** One packet for the receiver, who releases it. */
     void (*packet)(void *receiver, struct bl_packet *packet);
     /** A valid datagram has been handled to its end; acknowledgements may have freed packets. */
@@ -29,6 +33,11 @@ struct bl_endpoint_ops {
     const struct belay_reason *(*admit)(void *user);
     /** Client: the attempt was refused; dialing has ended. */
     void (*denied)(void *user, const struct bl_deny *deny);
+    /** Server: somebody asks. @return size of the answer, at most BL_QUERY_SIZE; 0 = none. NULL:
+     * no answer to anybody */
+    size_t (*queried)(void *user, const struct bl_datagram *query, uint8_t *answer);
+    /** Client: somebody answers. @return false: nobody was asked for that. NULL: nobody was */
+    bool (*informed)(void *user, const struct bl_datagram *info);
 };
 
 struct bl_endpoint_opts {
@@ -40,8 +49,9 @@ struct bl_endpoint_opts {
     struct belay_stats *stats; /* the caller's; sessions add to it too */
     uint64_t game;
     uint16_t peer_max;
-    uint8_t channel_count; /* of ENet */
-    bool server;           /* answers OPEN; a client dials */
+    uint8_t channel_count;                /* of ENet */
+    const struct bl_admission *admission; /* a server's, which outlives the endpoint; NULL: a
+                                             client, which dials */
 };
 
 /** @return BELAY_OK, BELAY_E_NO_MEMORY, BELAY_E_ENET_PORT */
@@ -56,8 +66,26 @@ bool bl_endpoint_is_dirty(const struct bl_endpoint *endpoint);
 
 /** Client: starts or replaces the attempt. Repeats go out by timer until it is answered or hung up.
  */
-void bl_endpoint_dial(struct bl_endpoint *endpoint, const struct bl_address *address, bool resume);
+void bl_endpoint_dial(struct bl_endpoint *endpoint, const struct bl_dial_target *target);
+/** More of the server's addresses have become known. */
+void bl_endpoint_dial_also(struct bl_endpoint *endpoint, const struct bl_dial_target *target);
+/** Repeats OPEN without waiting. */
+void bl_endpoint_dial_now(struct bl_endpoint *endpoint);
 void bl_endpoint_hang_up(struct bl_endpoint *endpoint);
+/** The code that the last unauthenticated refusal of this attempt gave; 0 = there was none. */
+uint32_t bl_endpoint_hint(const struct bl_endpoint *endpoint);
+/** The server's key that this or the last attempt was made with; NULL = by token. */
+const uint8_t *bl_endpoint_server_key(const struct bl_endpoint *endpoint);
+/** Client: the network is another one. What is said next goes under the spare tag, which nobody
+ * on the old network has seen (packet numbers go on, in clear). */
+void bl_endpoint_network_changed(struct bl_peer *peer);
+/** Client: the server is not heard where it was. What is said next goes to all its addresses that
+ * are known from the dial, and after that to the one from which something new has come. */
+void bl_endpoint_search(struct bl_peer *peer);
+
+/** Client: sends a QUERY to each address of its target. It leaves with the next flush. */
+void bl_endpoint_ask(struct bl_endpoint *endpoint, const struct bl_query_target *target,
+                     const uint8_t query[BL_QUERY_SIZE]);
 
 /**
  * Gives a peer back: its receiver hears no more of it. What it has queued leaves with the next

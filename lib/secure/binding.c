@@ -1,10 +1,4 @@
-/*
- * The table of bindings, and the sealing of what they carry.
- *
- * For now sealing is a pass-through: the layout of the secure layer without its cryptography. The
- * endpoint therefore binds the loopback interface only, and a datagram must come from the address
- * that its binding was made with.
- */
+/* The table of bindings, and the tags by which their datagrams find them. */
 #include "lib/secure/binding.h"
 
 #include "common/assert.h"
@@ -18,20 +12,28 @@ static void tag_key(uint8_t key[BL_HASH_KEY_SIZE], uint32_t tag) {
 }
 
 void bl_bindings_init(struct bl_bindings *table, struct bl_memory *memory,
-                      struct bl_timer_wheel *wheel, struct bl_random *random) {
-    *table = (struct bl_bindings){.memory = memory, .wheel = wheel, .random = random};
+                      struct bl_timer_wheel *wheel, struct bl_random *random, bool server) {
+    *table =
+        (struct bl_bindings){.memory = memory, .wheel = wheel, .random = random, .server = server};
     bl_hash_map_init(&table->by_tag, memory, random);
     bl_hash_map_init(&table->by_nonce, memory, random);
 }
 
+static void free_binding(struct bl_binding *binding) {
+    struct bl_bindings *table = binding->table;
+    bl_timer_cancel(table->wheel, &binding->timer);
+    bl_binding_forget_newcomer(binding);
+    bl_protection_wipe(&binding->protection);
+    bl_free(table->memory, binding, sizeof *binding);
+}
+
 void bl_bindings_finish(struct bl_bindings *table) {
     for (uint32_t cursor = 0;;) {
-        struct bl_binding *binding = bl_hash_map_next(&table->by_tag, &cursor);
+        struct bl_binding *binding = bl_hash_map_next(&table->by_nonce, &cursor);
         if (binding == NULL) {
             break;
         }
-        bl_timer_cancel(table->wheel, &binding->timer);
-        bl_free(table->memory, binding, sizeof *binding);
+        free_binding(binding);
     }
     bl_hash_map_finish(&table->by_tag);
     bl_hash_map_finish(&table->by_nonce);
@@ -42,37 +44,72 @@ static void expired(struct bl_timer *timer, bl_time now) {
     bl_binding_destroy(BL_CONTAINER_OF(timer, struct bl_binding, timer));
 }
 
-static uint32_t unused_tag(struct bl_bindings *table) {
+/** Makes @p tag lead to the binding; false: it is taken, or memory is out. */
+static bool put_tag(struct bl_binding *binding, uint32_t tag) {
+    uint8_t key[BL_HASH_KEY_SIZE];
+    tag_key(key, tag);
+    return bl_bindings_by_tag(binding->table, tag) == NULL &&
+           bl_hash_map_put(&binding->table->by_tag, key, binding) == BELAY_OK;
+}
+
+static void drop_tag(struct bl_binding *binding, uint32_t *tag) {
+    uint8_t key[BL_HASH_KEY_SIZE];
+    tag_key(key, *tag);
+    if (*tag != 0 && bl_hash_map_get(&binding->table->by_tag, key) == binding) {
+        bl_hash_map_remove(&binding->table->by_tag, key);
+    }
+    *tag = 0;
+}
+
+/** A tag that is not in use, made to lead to the binding; 0 when memory is out. */
+static uint32_t new_tag(struct bl_binding *binding) {
+    struct bl_bindings *table = binding->table;
     uint32_t tag;
     do {
         tag = (uint32_t)bl_random_u64(table->random);
     } while (tag == 0 || bl_bindings_by_tag(table, tag) != NULL);
-    return tag;
+    return put_tag(binding, tag) ? tag : 0;
 }
 
-struct bl_binding *bl_binding_create(struct bl_bindings *table, const uint8_t nonce[BL_NONCE_SIZE],
-                                     const struct bl_address *address, uint32_t tag) {
+static bool take_tags(struct bl_binding *binding, const struct bl_accept_params *params) {
+    if (binding->table->server) {
+        binding->tag = new_tag(binding);
+        binding->spare_tag = new_tag(binding);
+    } else {
+        binding->tag = put_tag(binding, params->tag) ? params->tag : 0;
+        binding->spare_tag = put_tag(binding, params->spare_tag) ? params->spare_tag : 0;
+    }
+    return binding->tag != 0 && binding->spare_tag != 0;
+}
+
+static void drop_tags(struct bl_binding *binding) {
+    drop_tag(binding, &binding->tag);
+    drop_tag(binding, &binding->spare_tag);
+    drop_tag(binding, &binding->former_tag);
+}
+
+struct bl_binding *bl_binding_create(struct bl_bindings *table,
+                                     const struct bl_binding_terms *terms, bl_time now) {
     struct bl_binding *binding = bl_allocate(table->memory, sizeof *binding);
     if (binding == NULL) {
         return NULL;
     }
-    *binding = (struct bl_binding){
-        .table = table,
-        .state = BL_BINDING_PENDING,
-        .tag = tag != 0 ? tag : unused_tag(table),
-        .address = *address,
-    };
-    memcpy(binding->nonce, nonce, BL_NONCE_SIZE);
-    bl_timer_init(&binding->timer, expired);
-    uint8_t key[BL_HASH_KEY_SIZE];
-    tag_key(key, binding->tag);
-    if (bl_hash_map_put(&table->by_tag, key, binding) != BELAY_OK) {
-        bl_free(table->memory, binding, sizeof *binding);
-        return NULL;
+    binding->table = table;
+    memcpy(binding->nonce, terms->nonce, BL_NONCE_SIZE);
+    bl_path_init(&binding->path, &terms->address);
+    struct bl_secret keys[2] = {terms->keys.up, terms->keys.down};
+    if (table->server) {
+        keys[0] = terms->keys.down;
+        keys[1] = terms->keys.up;
     }
-    if (bl_hash_map_put(&table->by_nonce, binding->nonce, binding) != BELAY_OK) {
-        bl_hash_map_remove(&table->by_tag, key);
-        bl_free(table->memory, binding, sizeof *binding);
+    bl_protection_init(&binding->protection, terms->suite, keys, now);
+    binding->protection.send_number = table->server ? 1 : 0; /* a server's 0 was its ACCEPT */
+    bl_wipe(keys, sizeof keys);
+    bl_timer_init(&binding->timer, expired);
+    if (!take_tags(binding, &terms->params) ||
+        bl_hash_map_put(&table->by_nonce, binding->nonce, binding) != BELAY_OK) {
+        drop_tags(binding);
+        free_binding(binding);
         return NULL;
     }
     table->pending_count++;
@@ -95,14 +132,10 @@ static void leave_state(struct bl_binding *binding) {
 }
 
 void bl_binding_destroy(struct bl_binding *binding) {
-    struct bl_bindings *table = binding->table;
-    uint8_t key[BL_HASH_KEY_SIZE];
-    tag_key(key, binding->tag);
-    bl_hash_map_remove(&table->by_tag, key);
-    bl_hash_map_remove(&table->by_nonce, binding->nonce);
-    bl_timer_cancel(table->wheel, &binding->timer);
+    drop_tags(binding);
+    bl_hash_map_remove(&binding->table->by_nonce, binding->nonce);
     leave_state(binding);
-    bl_free(table->memory, binding, sizeof *binding);
+    free_binding(binding);
 }
 
 struct bl_binding *bl_bindings_by_tag(const struct bl_bindings *table, uint32_t tag) {
@@ -129,6 +162,44 @@ void bl_binding_bind(struct bl_binding *binding, void *peer) {
     bl_timer_cancel(binding->table->wheel, &binding->timer);
 }
 
+void bl_binding_set_newcomer(struct bl_binding *binding, struct bl_newcomer *newcomer) {
+    struct bl_bindings *table = binding->table;
+    binding->newcomer = newcomer;
+    newcomer->older = table->youngest;
+    if (table->youngest != NULL) {
+        table->youngest->newcomer->younger = binding;
+    } else {
+        table->oldest = binding;
+    }
+    table->youngest = binding;
+}
+
+static void leave_newcomers(struct bl_binding *binding) {
+    struct bl_bindings *table = binding->table;
+    struct bl_newcomer *newcomer = binding->newcomer;
+    *(newcomer->older != NULL ? &newcomer->older->newcomer->younger : &table->oldest) =
+        newcomer->younger;
+    *(newcomer->younger != NULL ? &newcomer->younger->newcomer->older : &table->youngest) =
+        newcomer->older;
+}
+
+bool bl_bindings_evict(struct bl_bindings *table, bl_time before) {
+    if (table->oldest == NULL || table->oldest->newcomer->created_at >= before) {
+        return false;
+    }
+    bl_binding_destroy(table->oldest);
+    return true;
+}
+
+void bl_binding_forget_newcomer(struct bl_binding *binding) {
+    if (binding->newcomer != NULL) {
+        leave_newcomers(binding);
+        bl_wipe(binding->newcomer, sizeof *binding->newcomer);
+        bl_free(binding->table->memory, binding->newcomer, sizeof *binding->newcomer);
+        binding->newcomer = NULL;
+    }
+}
+
 void bl_binding_end(struct bl_binding *binding, bl_time deadline) {
     struct bl_bindings *table = binding->table;
     if (table->ended_count >= BL_TOMBSTONES_MAX) {
@@ -143,19 +214,34 @@ void bl_binding_end(struct bl_binding *binding, bl_time deadline) {
 }
 
 size_t bl_binding_seal(struct bl_binding *binding, enum bl_datagram_kind kind, uint8_t *datagram,
-                       size_t payload_size) {
-    BELAY_ASSERT(payload_size <= BL_DATA_PAYLOAD_MAX);
-    const struct bl_data_header header = {.tag = binding->tag, .number = binding->number++};
-    bl_data_header_write(datagram, kind, &header);
-    memset(datagram + BL_DATA_HEADER_SIZE + payload_size, 0, BL_DATA_TAG_SIZE);
-    return BL_DATA_HEADER_SIZE + payload_size + BL_DATA_TAG_SIZE;
+                       size_t payload_size, bl_time now) {
+    struct bl_protected out = {
+        .header = {.kind = kind, .steered = !binding->table->server, .tag = binding->tag},
+        .datagram = datagram,
+        .payload_size = payload_size,
+    };
+    return bl_protection_seal(&binding->protection, &out, now);
 }
 
-bool bl_binding_open(struct bl_binding *binding, uint8_t *datagram, size_t size,
-                     size_t *payload_size) {
-    static const uint8_t authenticator[BL_DATA_TAG_SIZE];
-    (void)binding;
-    BELAY_ASSERT(size >= BL_DATA_HEADER_SIZE + BL_DATA_TAG_SIZE);
-    *payload_size = size - BL_DATA_HEADER_SIZE - BL_DATA_TAG_SIZE;
-    return memcmp(datagram + size - BL_DATA_TAG_SIZE, authenticator, BL_DATA_TAG_SIZE) == 0;
+void bl_binding_follow(struct bl_binding *binding) {
+    drop_tag(binding, &binding->former_tag);
+    binding->former_tag = binding->tag;
+    binding->tag = binding->spare_tag;
+    binding->spare_tag = new_tag(binding);
+}
+
+void bl_binding_use_spare(struct bl_binding *binding) {
+    if (binding->spare_tag != 0) {
+        drop_tag(binding, &binding->former_tag);
+        binding->former_tag = binding->tag;
+        binding->tag = binding->spare_tag;
+        binding->spare_tag = 0;
+    }
+}
+
+void bl_binding_take_spare(struct bl_binding *binding, uint32_t tag) {
+    if (tag != 0 && tag != binding->tag && tag != binding->spare_tag && put_tag(binding, tag)) {
+        drop_tag(binding, &binding->spare_tag);
+        binding->spare_tag = tag;
+    }
 }

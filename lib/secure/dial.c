@@ -1,41 +1,179 @@
-/* An OPEN is built once; a repeat differs only in its attempt byte, so that the server answers it
+/* An OPEN is built once; cookie and proof are put behind it, so that the server answers a repeat
  * alike. */
 #include "lib/secure/dial.h"
 
+#include "common/assert.h"
 #include <string.h>
 
-void bl_dial_start(struct bl_dial *dial, const struct bl_dial_target *target,
-                   struct bl_random *random, bl_time now) {
-    *dial = (struct bl_dial){
-        .active = true,
-        .address = target->address,
-        .open = {.version = BL_WIRE_VERSION, .game = target->game, .resume = target->resume},
-        .started_at = now,
-        .next_at = now,
-    };
-    bl_random_bytes(random, dial->open.nonce, sizeof dial->open.nonce);
+static void learn_key(struct bl_dial *dial, const uint8_t key[BL_PUBLIC_SIZE]) {
+    dial->has_key = bl_credentials_of_key(&dial->credentials, &dial->ephemeral.secret, key, key);
+    memcpy(dial->server_key, key, BL_PUBLIC_SIZE);
 }
 
-size_t bl_dial_write(struct bl_dial *dial, bl_time now, uint8_t *out) {
-    size_t size = bl_open_write(out, &dial->open);
-    dial->sent_at[dial->open.attempt % BL_DIAL_REMEMBERED] = now;
-    dial->open.attempt++;
-    dial->sent_count++;
+/** By token from the first OPEN on; by key only to a server that has seen our address (a cookie),
+ * since its check costs an X25519. */
+static void prove(struct bl_dial *dial) {
+    bl_open_proof(dial->open + BL_OPEN_PROVEN_SIZE, &dial->credentials, dial->open);
+}
+
+static enum bl_way way_of(const struct bl_dial_target *target) {
+    if (target->resume) {
+        return BL_WAY_RESUME;
+    }
+    return target->token != NULL ? BL_WAY_TOKEN : BL_WAY_KEY;
+}
+
+void bl_dial_start(struct bl_dial *dial, const struct bl_dial_target *target, uint64_t game,
+                   struct bl_random *random, bl_time now) {
+    BELAY_ASSERT(target->address_count > 0 && target->address_count <= BL_DIAL_ADDRESSES_MAX);
+    bl_wipe(dial, sizeof *dial);
+    dial->active = true;
+    memcpy(dial->addresses, target->addresses, sizeof dial->addresses);
+    dial->address_count = target->address_count;
+    dial->trust = target->trust;
+    dial->resume = target->resume;
+    dial->by_key = way_of(target) == BL_WAY_KEY;
+    dial->started_at = now;
+    dial->retried_at = now - BL_DIAL_REPEAT_FAST;
+    dial->next_at = now;
+    bl_key_pair_make(&dial->ephemeral, random);
+    bl_random_bytes(random, dial->nonce, sizeof dial->nonce);
+    struct bl_open open = {
+        .version = BL_WIRE_VERSION,
+        .way = way_of(target),
+        .suites = bl_suites(),
+        .game = game,
+    };
+    if (open.way == BL_WAY_TOKEN) {
+        open.credential = target->token;
+        open.credential_size = target->token_size;
+    }
+    memcpy(open.nonce, dial->nonce, sizeof open.nonce);
+    memcpy(open.key, dial->ephemeral.public, sizeof open.key);
+    bl_open_write(dial->open, &open);
+    bl_hash(dial->open_hash, dial->open, BL_OPEN_FIXED_SIZE);
+    if (open.way == BL_WAY_TOKEN) {
+        bl_credentials_of_token(&dial->credentials, &target->session_secret);
+        dial->has_key = true;
+        prove(dial);
+    } else if (open.way == BL_WAY_KEY && target->has_key) {
+        learn_key(dial, target->server_key);
+    }
+}
+
+void bl_dial_also(struct bl_dial *dial, const struct bl_dial_target *target) {
+    if (dial->has_cookie) {
+        return; /* a cookie is of use at one address only */
+    }
+    memcpy(dial->addresses, target->addresses, sizeof dial->addresses);
+    dial->address_count = target->address_count;
+}
+
+void bl_dial_stop(struct bl_dial *dial) {
+    dial->active = false;
+    bl_wipe(&dial->ephemeral, sizeof dial->ephemeral);
+    bl_wipe(&dial->credentials, sizeof dial->credentials);
+}
+
+const struct bl_address *bl_dial_write(struct bl_dial *dial, bl_time now, uint8_t *out) {
+    memcpy(out, dial->open, BL_OPEN_SIZE);
+    const struct bl_address *to = &dial->addresses[dial->sent_count++ % dial->address_count];
+    dial->sent_at = now;
     bool fast = now - dial->started_at < BL_DIAL_FAST_FOR;
     dial->next_at = now + (fast ? BL_DIAL_REPEAT_FAST : BL_DIAL_REPEAT_SLOW);
-    return size;
+    return to;
 }
 
-bool bl_dial_is_answer(const struct bl_dial *dial, const struct bl_address *from,
-                       const uint8_t nonce[BL_NONCE_SIZE]) {
-    return dial->active && bl_address_equal(&dial->address, from) &&
-           memcmp(dial->open.nonce, nonce, BL_NONCE_SIZE) == 0;
+/** From an address that was dialled, with the nonce that only those on the way have seen. */
+static bool is_answer(const struct bl_dial *dial, const struct bl_datagram *datagram,
+                      const uint8_t nonce[BL_NONCE_SIZE]) {
+    if (!dial->active || !bl_equal(dial->nonce, nonce, BL_NONCE_SIZE)) {
+        return false;
+    }
+    for (size_t i = 0; i < dial->address_count; i++) {
+        if (bl_address_equal(&dial->addresses[i], &datagram->address)) {
+            return true;
+        }
+    }
+    return false;
 }
 
-bl_duration bl_dial_round_trip(const struct bl_dial *dial, uint8_t attempt, bl_time now) {
-    uint32_t remembered =
-        dial->sent_count < BL_DIAL_REMEMBERED ? dial->sent_count : BL_DIAL_REMEMBERED;
-    uint8_t age =
-        (uint8_t)(dial->open.attempt - 1 - attempt); /* in repeats; wraps as attempts do */
-    return age < remembered ? now - dial->sent_at[attempt % BL_DIAL_REMEMBERED] : -1;
+bool bl_dial_retry(struct bl_dial *dial, const struct bl_datagram *datagram, bl_time now) {
+    struct bl_retry retry;
+    if (!bl_retry_read(&retry, datagram->data, datagram->size) ||
+        !is_answer(dial, datagram, retry.nonce) ||
+        bl_equal(dial->open + BL_OPEN_FIXED_SIZE, retry.cookie, BL_COOKIE_SIZE)) {
+        return false; /* the answer to a repeat has the cookie that we have already sent back */
+    }
+    if (dial->by_key && !dial->has_key && dial->trust) {
+        learn_key(dial, retry.key);
+    }
+    if (dial->by_key && dial->has_key && !bl_equal(dial->server_key, retry.key, BL_PUBLIC_SIZE)) {
+        dial->hint = BELAY_REASON_SERVER_KEY_CHANGED;
+        return false;
+    }
+    if (!dial->has_key) {
+        return false;
+    }
+    memcpy(dial->open + BL_OPEN_FIXED_SIZE, retry.cookie, BL_COOKIE_SIZE);
+    prove(dial);
+    dial->addresses[0] = datagram->address; /* the cookie is of use there only */
+    dial->address_count = 1;
+    dial->has_cookie = true;
+    dial->sent_count = 0;
+    bool often = now - dial->retried_at < BL_DIAL_REPEAT_FAST; /* somebody plays with us */
+    dial->retried_at = now;
+    dial->next_at = often ? dial->next_at : now;
+    return !often;
+}
+
+bool bl_dial_accepted(struct bl_dial *dial, const struct bl_datagram *datagram, bl_time now,
+                      struct bl_dialed *out) {
+    struct bl_accept accept;
+    if (!bl_accept_read(&accept, datagram->data, datagram->size) ||
+        !is_answer(dial, datagram, accept.nonce) || !dial->has_key ||
+        accept.suite >= BL_SUITE_COUNT || (bl_suites() & 1U << accept.suite) == 0) {
+        return false;
+    }
+    const struct bl_exchange exchange = {
+        .open_hash = dial->open_hash,
+        .accept_head = datagram->data,
+        .secret = &dial->ephemeral.secret,
+        .other = accept.key,
+    };
+    if (!bl_traffic_keys_of(&out->keys, &dial->credentials, &exchange)) {
+        return false;
+    }
+    const struct bl_aead aead = {
+        .suite = (enum bl_suite)accept.suite,
+        .key = &out->keys.down,
+        .number = 0,
+        .head = datagram->data,
+        .head_size = BL_ACCEPT_HEAD_SIZE,
+    };
+    uint8_t *params = datagram->data + BL_ACCEPT_HEAD_SIZE;
+    if (!bl_aead_open(&aead, params, BL_ACCEPT_PARAMS_SIZE) ||
+        !bl_accept_params_read(&out->params, params)) {
+        bl_wipe(&out->keys, sizeof out->keys);
+        return false;
+    }
+    out->suite = aead.suite;
+    out->round_trip = dial->sent_count == 1 ? now - dial->sent_at : -1;
+    return true;
+}
+
+bool bl_dial_denied(struct bl_dial *dial, const struct bl_datagram *datagram, struct bl_deny *out) {
+    static const uint8_t nothing[BL_PROOF_SIZE];
+    if (!bl_deny_read(out, datagram->data, datagram->size) ||
+        !is_answer(dial, datagram, out->nonce)) {
+        return false;
+    }
+    const uint8_t *sent = datagram->data + out->proven_size;
+    if (bl_equal(sent, nothing, BL_PROOF_SIZE)) {
+        dial->hint = out->code;
+        return dial->resume; /* it has nothing that a key could come from, so it must believe */
+    }
+    uint8_t proof[BL_PROOF_SIZE];
+    bl_deny_proof(proof, &dial->credentials, datagram->data, out->proven_size);
+    return dial->has_key && bl_equal(proof, sent, BL_PROOF_SIZE);
 }

@@ -84,6 +84,10 @@ belay_session bl_coordinator_next(const struct bl_coordinator *coordinator, bela
     return bl_slot_map_next(&coordinator->sessions, after);
 }
 
+uint32_t bl_coordinator_pending_count(const struct bl_coordinator *coordinator) {
+    return coordinator->by_handshake.count;
+}
+
 uint32_t bl_coordinator_count(const struct bl_coordinator *coordinator) {
     return coordinator->sessions.count;
 }
@@ -116,6 +120,9 @@ enum belay_result bl_coordinator_accept(struct bl_coordinator *coordinator, bela
     }
     if (session->state != BELAY_LOGIN_PENDING) {
         return bl_session_accept(session, welcome, size); /* says why it cannot */
+    }
+    if (user_id == NULL && session->claim != NULL) {
+        user_id = session->claim->user_id;
     }
     if (user_id == NULL) {
         bl_random_bytes(coordinator->shared->random, random_id, sizeof random_id);

@@ -42,6 +42,8 @@ belay_session bl_coordinator_find(const struct bl_coordinator *coordinator,
  * ends. */
 belay_session bl_coordinator_next(const struct bl_coordinator *coordinator, belay_session after);
 uint32_t bl_coordinator_count(const struct bl_coordinator *coordinator);
+/** Of these, how many nobody has accepted. */
+uint32_t bl_coordinator_pending_count(const struct bl_coordinator *coordinator);
 
 /**
  * The application accepts a login, and may name the user: from then on that is its identity.

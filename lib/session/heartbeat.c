@@ -42,6 +42,9 @@ bool bl_heartbeat_judge(struct bl_session *session) {
     if (session->liveness.suspect && !was_suspect) {
         show_link(session, true);
     }
+    if (session->liveness.suspect && session->shared->role == BL_ROLE_CLIENT) {
+        bl_endpoint_search(session->peer);
+    }
     switch (verdict) {
     case BL_LIVENESS_PING:
         ping(session, BL_UNSEQUENCED);

@@ -33,6 +33,10 @@ static void gone(void *receiver) {
     bl_session_lose(receiver, &reason);
 }
 
+static void migrated(void *receiver) {
+    bl_session_migrate(receiver);
+}
+
 enum belay_result bl_loop_start(struct bl_loop *loop, struct bl_net *net,
                                 const struct bl_loop_opts *opts) {
     struct bl_shared *shared = &loop->shared;
@@ -43,6 +47,7 @@ enum belay_result bl_loop_start(struct bl_loop *loop, struct bl_net *net,
     loop->ops.packet = take_packet;
     loop->ops.progress = progress;
     loop->ops.gone = gone;
+    loop->ops.migrated = migrated;
     const struct bl_endpoint_opts endpoint_opts = {
         .memory = &loop->memory,
         .wheel = &loop->wheel,
@@ -53,7 +58,7 @@ enum belay_result bl_loop_start(struct bl_loop *loop, struct bl_net *net,
         .game = bl_wire_hash(opts->game),
         .peer_max = opts->peer_max,
         .channel_count = (uint8_t)(shared->channel_count + 1),
-        .server = shared->role == BL_ROLE_SERVER,
+        .admission = opts->admission,
     };
     enum belay_result result = bl_endpoint_create(&loop->endpoint, &endpoint_opts);
     if (result != BELAY_OK) {

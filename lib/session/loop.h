@@ -33,6 +33,7 @@ struct bl_loop_opts {
     void *user;
     const char *game;
     uint16_t peer_max;
+    const struct bl_admission *admission; /* a server's, which outlives the loop; else NULL */
 };
 
 /**

@@ -5,23 +5,6 @@
 #include "common/error.h"
 #include <string.h>
 
-enum belay_result bl_options_copy(void *out, size_t out_size, const void *in, const char *init) {
-    size_t size = 0;
-    if (in == NULL) {
-        return bl_fail(BELAY_E_INVALID, "opts: NULL; start from %s", init);
-    }
-    memcpy(&size, in, sizeof size);
-    if (size < sizeof size || size > out_size) {
-        return bl_fail(BELAY_E_INVALID,
-                       "struct_size: %zu where this library knows %zu; start from %s, and compile "
-                       "against the headers of the library that is linked",
-                       size, out_size, init);
-    }
-    memset(out, 0, out_size);
-    memcpy(out, in, size);
-    return BELAY_OK;
-}
-
 bl_duration bl_options_duration(uint32_t ms, uint32_t otherwise) {
     ms = ms != 0 ? ms : otherwise;
     return ms == BELAY_FOREVER ? BL_FOREVER : bl_from_ms(ms);
@@ -42,41 +25,6 @@ enum belay_result bl_options_liveness(struct bl_limits *limits, uint32_t heartbe
                        lost_ms != 0 ? "lost_ms" : "heartbeat_ms", bl_to_ms(limits->heartbeat),
                        bl_to_ms(limits->lost));
     }
-    return BELAY_OK;
-}
-
-enum belay_result bl_options_need_secure_layer(const char *field) {
-    return bl_fail(
-        BELAY_E_INVALID,
-        "%s: this version has no encryption yet and serves this machine only; leave it out", field);
-}
-
-enum belay_result bl_options_address(struct bl_address *out, const char *text, bool simulated,
-                                     const char *field) {
-    enum belay_result result = bl_address_parse(out, text, true);
-    if (result != BELAY_OK) {
-        return result;
-    }
-    if (!simulated && !bl_address_is_loopback(out)) {
-        return bl_fail(BELAY_E_INVALID,
-                       "%s: %s is not this machine; this version has no encryption yet, so use "
-                       "127.0.0.1",
-                       field, text);
-    }
-    return BELAY_OK;
-}
-
-enum belay_result bl_options_give(void *out, const void *value, size_t size, const char *field) {
-    size_t out_size = 0;
-    if (out != NULL) {
-        memcpy(&out_size, out, sizeof out_size);
-    }
-    if (out_size < sizeof out_size || out_size > size) {
-        return bl_fail(BELAY_E_INVALID, "%s: start from its INIT macro (struct_size is %zu)", field,
-                       out_size);
-    }
-    memcpy((char *)out + sizeof out_size, (const char *)value + sizeof out_size,
-           out_size - sizeof out_size);
     return BELAY_OK;
 }
 

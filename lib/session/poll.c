@@ -51,18 +51,30 @@ static void lend_payload(struct bl_shared *shared, struct bl_session *session, c
     *size = session->login_size;
 }
 
+static void lend_claim(const struct bl_session *session, struct belay_login_event *login) {
+    const struct bl_identity *claim = session->claim;
+    if (claim != NULL && claim->has_token) {
+        login->token_data = claim->data;
+        login->token_size = claim->data_size;
+        login->has_user_id = true;
+        memcpy(login->user_id, claim->user_id, sizeof login->user_id);
+    }
+}
+
 static void tell_record(struct bl_shared *shared, struct bl_session *session,
                         const struct bl_record *record, struct belay_event *event) {
     event->type = (enum belay_event_type)record->type;
     switch (event->type) {
     case BELAY_EVENT_LOGIN:
         lend_payload(shared, session, &event->login.data, &event->login.size);
+        lend_claim(session, &event->login);
         break;
     case BELAY_EVENT_OPEN:
         memcpy(event->open.user_id, session->identity, sizeof event->open.user_id);
-        event->open.data = "";
-        if (shared->role == BL_ROLE_CLIENT) {
-            lend_payload(shared, session, &event->open.data, &event->open.size);
+        lend_payload(shared, session, &event->open.data, &event->open.size);
+        if (shared->role == BL_ROLE_SERVER) { /* the payload was the client's, told with LOGIN */
+            event->open.data = "";
+            event->open.size = 0;
         }
         break;
     case BELAY_EVENT_DOWN:
@@ -71,6 +83,8 @@ static void tell_record(struct bl_shared *shared, struct bl_session *session,
         break;
     case BELAY_EVENT_LINK:
         event->link.suspect = record->flag;
+        event->link.migrated = session->migrated;
+        session->migrated = false;
         break;
     case BELAY_EVENT_BACKPRESSURE:
         event->backpressure.on = record->flag;

@@ -106,6 +106,11 @@ static void free_channels(struct bl_session *session) {
     bl_free(shared->memory, session->channels, shared->channel_count * sizeof *session->channels);
 }
 
+static void forget_claim(struct bl_session *session) {
+    bl_free(session->shared->memory, session->claim, sizeof *session->claim);
+    session->claim = NULL;
+}
+
 void bl_session_destroy(struct bl_session *session) {
     if (session == NULL) {
         return;
@@ -122,6 +127,7 @@ void bl_session_destroy(struct bl_session *session) {
     bl_room_give(session, session->waiting);
     free_channels(session);
     bl_session_forget_payload(session);
+    forget_claim(session);
     bl_free(shared->memory, session, sizeof *session);
 }
 
@@ -190,11 +196,22 @@ bool bl_session_step(struct bl_session *session, enum bl_input input) {
     return true;
 }
 
+bool bl_session_claim(struct bl_session *session, const struct bl_identity *identity) {
+    session->claim = bl_allocate(session->shared->memory, sizeof *session->claim);
+    if (session->claim != NULL) {
+        *session->claim = *identity;
+    }
+    return session->claim != NULL;
+}
+
 void bl_session_forget_payload(struct bl_session *session) {
     bl_packet_release(session->login_packet);
     session->login_packet = NULL;
     session->login_data = NULL;
     session->login_size = 0;
+    if (session->accepted) {
+        forget_claim(session);
+    }
 }
 
 bl_duration bl_session_patience(const struct bl_session *session) {
@@ -282,6 +299,21 @@ void bl_session_bind(struct bl_session *session, struct bl_peer *peer) {
         bl_session_lose(session, &(struct belay_reason){.code = BELAY_REASON_OVERLOAD});
     }
     bl_session_schedule(session);
+}
+
+void bl_session_network_changed(struct bl_session *session) {
+    if (session->peer != NULL && session->state == BELAY_LOGGED_IN) {
+        bl_endpoint_network_changed(session->peer);
+        bl_heartbeat_ask(session);
+    }
+}
+
+void bl_session_migrate(struct bl_session *session) {
+    session->address = *bl_endpoint_address(session->peer);
+    session->migrations++;
+    session->migrated = true;
+    bl_session_record(
+        session, &(struct bl_record){.type = BELAY_EVENT_LINK, .flag = session->liveness.suspect});
 }
 
 static bool is_resumable(const struct bl_session *session) {
@@ -424,9 +456,13 @@ void bl_session_schedule(struct bl_session *session) {
 static void login_is_late(struct bl_session *session) {
     static const struct belay_reason late = {
         .who = BELAY_WHO_LOCAL, .code = BELAY_REASON_LOGIN_DEADLINE, .come_back = true};
-    static const struct belay_reason unanswered = {
-        .who = BELAY_WHO_NETWORK, .code = BELAY_REASON_UNREACHABLE, .come_back = true};
     if (session->state == BELAY_DISCONNECTED) {
+        uint32_t hint = bl_endpoint_hint(session->shared->endpoint);
+        const struct belay_reason unanswered = {
+            .who = BELAY_WHO_NETWORK,
+            .code = hint != 0 ? hint : BELAY_REASON_UNREACHABLE,
+            .come_back = hint == 0,
+        };
         bl_session_input(session, BL_INPUT_REFUSED, &unanswered);
     } else if (session->state == BELAY_LOGIN_PENDING && session->shared->role == BL_ROLE_SERVER) {
         bl_session_set_reason(session, &late);
@@ -550,6 +586,7 @@ void bl_session_info(const struct bl_session *session, struct belay_session_info
         .dialing = session->dialing,
         .closing = session->closing,
         .suspect = session->liveness.suspect,
+        .migrations = session->migrations,
     };
     if (session->accepted) { /* before, it is the other side's choice */
         memcpy(info->user_id, session->identity, sizeof info->user_id);

@@ -58,10 +58,13 @@ struct bl_session {
     enum belay_state state;
     struct bl_peer *peer; /* NULL while there is no link */
     void *user;
-    uint8_t identity[16]; /* of the handshake, then as accept() named the user */
+    uint8_t identity[16];      /* of the handshake, then as accept() named the user */
+    struct bl_identity *claim; /* server: what its token says, until it is accepted; or NULL */
     bool accepted;
     bool dialing; /* shown in info; set by the client runtime */
     struct bl_address address;
+    uint32_t migrations;
+    bool migrated; /* and no event has told it yet */
 
     uint32_t features; /* agreed */
     struct bl_credit_limits
@@ -120,6 +123,16 @@ void bl_session_destroy(struct bl_session *session);
 
 /** A proven binding carries @p peer: the session's link is up. A client says hello at once. */
 void bl_session_bind(struct bl_session *session, struct bl_peer *peer);
+/** Client: this side has. Says something at once, so that the server follows. */
+void bl_session_network_changed(struct bl_session *session);
+/** The other side has moved to another address. */
+void bl_session_migrate(struct bl_session *session);
+/**
+ * Server: what the newcomer's token says, for the LOGIN event and accept(). Copied.
+ *
+ * @return false when memory is out
+ */
+bool bl_session_claim(struct bl_session *session, const struct bl_identity *identity);
 /** One frame. Takes the packet. */
 void bl_session_take_packet(struct bl_session *session, struct bl_packet *packet);
 /** A datagram was valid to its end. */

@@ -1,8 +1,9 @@
 /*
  * The datagrams of the wire, docs/protocol.md "Datagrams": what UDP carries.
  *
- * Every datagram begins with its kind and a steering byte. OPEN, ACCEPT and DENY make a binding;
- * DATA carries one ENet datagram over it; GONE says that a binding has no peer any more.
+ * Every datagram begins with its kind and a steering byte, by which a balancer in front of several
+ * processes finds the one it is for. Those up to DENY make a binding; DATA to RESPONSE travel over
+ * one, sealed; QUERY and INFO need none. What is sealed is bytes here: lib/secure opens it.
  */
 #ifndef BL_WIRE_DATAGRAM_H
 #define BL_WIRE_DATAGRAM_H
@@ -10,73 +11,147 @@
 #include "common/bytes.h"
 #include <belay/limits.h>
 
-#define BL_WIRE_VERSION 1
+#define BL_WIRE_VERSION 2
 
 enum bl_datagram_kind {
     BL_DATAGRAM_OPEN = 1,
     BL_DATAGRAM_ACCEPT = 2,
+    BL_DATAGRAM_RETRY = 3,
     BL_DATAGRAM_DENY = 4,
     BL_DATAGRAM_DATA = 5,
     BL_DATAGRAM_GONE = 6,
+    BL_DATAGRAM_CHALLENGE = 7,
+    BL_DATAGRAM_RESPONSE = 8,
+    BL_DATAGRAM_QUERY = 9,
+    BL_DATAGRAM_INFO = 10,
 };
 
 #define BL_OPEN_SIZE                                                                               \
     1200 /* padded, so that no answer can be larger than the question (RFC 9000 8.1) */
-#define BL_NONCE_SIZE       16
-#define BL_DATA_HEADER_SIZE 8  /* kind, steering, tag 4, number 2 */
-#define BL_DATA_TAG_SIZE    16 /* behind the payload: room of the authenticator */
-#define BL_DATA_PAYLOAD_MAX (1200 - BL_DATA_HEADER_SIZE - BL_DATA_TAG_SIZE)
+#define BL_OPEN_FIXED_SIZE     1152 /* what a repeat never changes */
+#define BL_OPEN_PROVEN_SIZE    1168 /* what the proof covers: that, and the cookie */
+#define BL_OPEN_CREDENTIAL_MAX (BL_OPEN_FIXED_SIZE - 64)
+#define BL_NONCE_SIZE          16
+#define BL_COOKIE_SIZE         16
+#define BL_PROOF_SIZE          32
+#define BL_PUBLIC_KEY_SIZE     32
+#define BL_ACCEPT_HEAD_SIZE    67 /* what is in clear; parameters and authenticator follow */
+#define BL_ACCEPT_PARAMS_SIZE  10
+#define BL_ACCEPT_SIZE         (BL_ACCEPT_HEAD_SIZE + BL_ACCEPT_PARAMS_SIZE + BL_DATA_TAG_SIZE)
+#define BL_RETRY_SIZE          67
+#define BL_DENY_SIZE_MAX       (60 + BELAY_REASON_TEXT_MAX)
+#define BL_DATA_HEADER_SIZE    10 /* kind and phase, steering, tag 4, number 4 */
+#define BL_DATA_TAG_SIZE       16 /* behind the payload: the authenticator */
+#define BL_DATA_PAYLOAD_MAX    (1200 - BL_DATA_HEADER_SIZE - BL_DATA_TAG_SIZE)
+#define BL_CHALLENGE_PAYLOAD   12 /* challenge 8, spare tag 4 */
+#define BL_RESPONSE_PAYLOAD    8
+#define BL_QUERY_SIZE          640
+#define BL_INFO_HEAD_SIZE      52
 
-/** Client to server: asks for a binding. A repeat differs only in its attempt. */
+/** How a client is let in. */
+enum bl_way {
+    BL_WAY_TOKEN = 1,
+    BL_WAY_KEY = 2,
+    BL_WAY_RESUME = 3,
+};
+
+/** Client to server: asks for a binding. A repeat differs only in cookie and proof. */
 struct bl_open {
-    uint8_t attempt; /* echoed by the answer, so that its round trip is known exactly */
     uint16_t version;
+    enum bl_way way;
+    uint8_t suites;
     uint64_t game; /* bl_wire_hash() of the options' game */
     uint8_t nonce[BL_NONCE_SIZE];
-    bool resume; /* wants a session back rather than a new one */
+    uint8_t key[BL_PUBLIC_KEY_SIZE]; /* the client's ephemeral one */
+    const uint8_t *credential;       /* read: lent from the datagram */
+    uint16_t credential_size;
 };
 
-/** Server to client: the binding stands. */
+/** Server to client: the binding stands. The sealed parameters follow this head. */
 struct bl_accept {
-    uint8_t attempt;
+    uint8_t suite;
     uint8_t nonce[BL_NONCE_SIZE]; /* of the OPEN it answers */
-    uint32_t tag;                 /* names the binding in DATA, both ways */
+    uint8_t server_nonce[BL_NONCE_SIZE];
+    uint8_t key[BL_PUBLIC_KEY_SIZE]; /* the server's ephemeral one */
+};
+struct bl_accept_params {
+    uint32_t tag;       /* names the binding in DATA, both ways */
+    uint32_t spare_tag; /* for after a change of network */
 };
 
-/** Server to client: no. */
+/** Server to client: come again with this cookie. */
+struct bl_retry {
+    uint8_t nonce[BL_NONCE_SIZE];
+    uint8_t cookie[BL_COOKIE_SIZE];
+    enum bl_way way;
+    uint8_t key[BL_PUBLIC_KEY_SIZE]; /* the server's own, where it lets in by it */
+};
+
+/** Server to client: no. An authenticator follows, or as many zeros. */
 struct bl_deny {
-    uint8_t attempt;
     uint8_t nonce[BL_NONCE_SIZE];
     uint32_t code; /* enum belay_reason_code */
     bool come_back;
     uint32_t retry_ms;
     const uint8_t *text; /* not terminated; when read, lent from the datagram and not yet cleaned */
     uint8_t text_size;
+    size_t proven_size; /* read: what the authenticator behind it covers */
 };
 
-/** What DATA and GONE begin with. */
+/** What DATA, GONE, CHALLENGE and RESPONSE begin with; the steering byte is the tag's first. */
 struct bl_data_header {
+    enum bl_datagram_kind kind;
+    bool phase;
+    bool steered; /* written: from client to server; read: whether the steering byte is not 0 */
     uint32_t tag;
-    uint16_t number; /* low half of the packet number */
+    uint32_t number; /* low half of the packet number */
+};
+
+struct bl_query {
+    uint16_t version;
+    uint64_t game; /* 0 = any */
+    uint8_t nonce[8];
+};
+
+struct bl_info {
+    uint8_t nonce[8];                /* of the QUERY */
+    uint8_t key[BL_PUBLIC_KEY_SIZE]; /* zeros: only with a token */
+    uint32_t sessions, session_max;
+    const uint8_t *data;
+    uint16_t data_size;
 };
 
 /** The kind of a datagram, 0 for one that is empty. */
 uint8_t bl_datagram_kind(const void *data, size_t size);
 
-/* Writers return the size written; @p out holds BL_OPEN_SIZE bytes. */
-size_t bl_open_write(uint8_t *out, const struct bl_open *open);
-size_t bl_accept_write(uint8_t *out, const struct bl_accept *accept);
+/* Writers return the size written. */
+
+/** All but the last BL_COOKIE_SIZE + BL_PROOF_SIZE bytes of BL_OPEN_SIZE. */
+void bl_open_write(uint8_t *out, const struct bl_open *open);
+/** The BL_ACCEPT_HEAD_SIZE bytes in clear. */
+void bl_accept_write(uint8_t *out, const struct bl_accept *accept);
+void bl_accept_params_write(uint8_t *out, const struct bl_accept_params *params);
+size_t bl_retry_write(uint8_t *out, const struct bl_retry *retry);
+/** All but the authenticator, BL_PROOF_SIZE bytes. */
 size_t bl_deny_write(uint8_t *out, const struct bl_deny *deny);
 /** Only the header: payload and authenticator follow it. */
-void bl_data_header_write(uint8_t *out, enum bl_datagram_kind kind,
-                          const struct bl_data_header *header);
+void bl_data_header_write(uint8_t *out, const struct bl_data_header *header);
+size_t bl_query_write(uint8_t *out, const struct bl_query *query);
+size_t bl_info_write(uint8_t *out, const struct bl_info *info);
 
 /* Readers take any bytes of the kind they are named after; false = malformed, out is then
  * undefined. */
+
+/** Also true for another version, of which only nonce and version are then known. */
 bool bl_open_read(struct bl_open *out, const void *data, size_t size);
 bool bl_accept_read(struct bl_accept *out, const void *data, size_t size);
+bool bl_accept_params_read(struct bl_accept_params *out, const uint8_t *data);
+bool bl_retry_read(struct bl_retry *out, const void *data, size_t size);
 bool bl_deny_read(struct bl_deny *out, const void *data, size_t size);
+/** Of DATA, GONE, CHALLENGE, RESPONSE, when what follows has the size of that kind. */
 bool bl_data_header_read(struct bl_data_header *out, const void *data, size_t size);
+bool bl_query_read(struct bl_query *out, const void *data, size_t size);
+bool bl_info_read(struct bl_info *out, const void *data, size_t size);
 
 /** FNV-1a, 64 bits, of a string: how names travel that both sides only need to compare. NULL hashes
  * as "". */

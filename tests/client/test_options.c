@@ -65,19 +65,19 @@ static const struct place {
     {{.invite = "127.0.0.1"}, BELAY_E_ADDRESS, "127.0.0.1"},
     {{.invite = "127.0.0.1:65536"}, BELAY_E_ADDRESS, "65536"},
     {{.invite = "127.0.0.1:0"}, BELAY_E_INVALID, "invite"}, /* nobody can listen there */
-    {{.invite = "game.example:7777"}, BELAY_E_ADDRESS, "game.example"},
-    {{.invite = "*:7777"}, BELAY_E_INVALID, "invite"}, /* everywhere is nowhere */
+    {{.invite = "*:7777"}, BELAY_E_INVALID, "invite"},      /* everywhere is nowhere */
     {{.invite = ":7777"}, BELAY_E_INVALID, "invite"},
     {{.invite = "0.0.0.0:7777"}, BELAY_E_INVALID, "invite"},
     {{.invite = "[::]:7777"}, BELAY_E_INVALID, "invite"},
-    {{.invite = "belay://127.0.0.1:7777/KEY"}, BELAY_E_INVALID, "invite"},
+    {{.invite = "belay://127.0.0.1:7777/KEY"}, BELAY_E_KEY, "invite"},
     {{.invite = "127.0.0.1:7777", .login = NULL, .login_size = 1}, BELAY_E_INVALID, "login"},
     {{.invite = "127.0.0.1:7777", .login = "x", .login_size = BELAY_LOGIN_MAX + 1},
      BELAY_E_TOO_BIG,
      "login_size"},
-    {{.invite = "127.0.0.1:7777", .token = "t", .token_size = 1}, BELAY_E_INVALID, "token"},
+    {{.invite = "127.0.0.1:7777", .token = "t", .token_size = 1}, BELAY_E_KEY, "token"},
     {{.invite = "127.0.0.1:7777", .ticket = "t", .ticket_size = 1}, BELAY_E_INVALID, "ticket"},
-    {{.invite = "127.0.0.1:7777", .known_servers = "f"}, BELAY_E_INVALID, "known_servers"},
+    {{.token = "t"}, BELAY_E_KEY, "token"},
+    {{.invite = "127.0.0.1:7777", .known_servers = "/"}, BELAY_E_SYSTEM, "/"},
 };
 
 /** Refused at once, in the simulation as on a real network; the client is as it was. */
@@ -109,10 +109,21 @@ START_TEST(a_place_that_cannot_be_is_named) {
 END_TEST
 
 /* Without the secure layer a real server must be on this machine. */
-START_TEST(another_machine_needs_the_secure_layer) {
-    refuse_place(&(struct place){{.invite = "192.0.2.1:7777"}, BELAY_E_INVALID, "invite"}, NULL);
-    refuse_place(&(struct place){{.invite = "[2001:db8::1]:7777"}, BELAY_E_INVALID, "invite"},
-                 NULL);
+/* Only this machine's servers are trusted unseen. */
+START_TEST(another_machine_must_be_known) {
+    static const char *const others[] = {"192.0.2.1:7777", "[2001:db8::1]:7777",
+                                         "game.example:7777"};
+    for (size_t i = 0; i < COUNT_OF(others); i++) {
+        refuse_place(&(struct place){{.invite = others[i]}, BELAY_E_KEY, others[i]}, NULL);
+    }
+}
+END_TEST
+
+START_TEST(a_simulation_has_no_names) {
+    struct belay_sim *sim = belay_sim_create(1);
+    refuse_place(&(struct place){{.invite = "game.example:7777"}, BELAY_E_ADDRESS, "game.example"},
+                 sim);
+    belay_sim_destroy(sim);
 }
 END_TEST
 
@@ -134,7 +145,8 @@ static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, an_option_out_of_range_is_named, 0, COUNT_OF(refused));
     tcase_add_test(tests, options_must_come_from_their_init_macros);
     tcase_add_loop_test(tests, a_place_that_cannot_be_is_named, 0, COUNT_OF(places));
-    tcase_add_test(tests, another_machine_needs_the_secure_layer);
+    tcase_add_test(tests, another_machine_must_be_known);
+    tcase_add_test(tests, a_simulation_has_no_names);
     tcase_add_loop_test(tests, an_invite_may_be_written_in_several_ways, 0, 5);
 }
 

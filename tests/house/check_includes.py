@@ -42,9 +42,12 @@ SIDEWAYS = {
     ("server", "server/include"),
 }
 PUBLIC_ONLY = ("client/jobs", "server/jobs", "examples")
-THIRD_PARTY = {
+# Headers that only these may name: of third parties, and of what could wait or run aside.
+HOMES = {
     "enet/": ("lib/peer",),
     "sodium.h": ("common", "lib/secure"),
+    "netdb.h": ("lib/net",),
+    "pthread.h": ("lib/net",),
 }
 # What C17 promises everywhere, without a clock, a thread or a signal.
 STANDARD = {
@@ -94,7 +97,7 @@ def wrong_arrow(source, target):
 
 
 def wrong_system_header(path, source, name):
-    for prefix, homes in THIRD_PARTY.items():
+    for prefix, homes in HOMES.items():
         if name.startswith(prefix):
             return None if source in homes else f"<{name}> belongs to {' and '.join(homes)}"
     if name in STANDARD or path.startswith(PLATFORM_HOMES):

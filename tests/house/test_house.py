@@ -10,6 +10,7 @@ import check_hosts
 import check_includes
 import check_listed
 import check_readme
+import check_secrets
 import check_shell
 import check_sizes
 
@@ -71,7 +72,7 @@ class HouseTest(unittest.TestCase):
         root = self.house({})
         for check in (
             check_includes, check_sizes, check_headers, check_listed, check_hosts, check_readme,
-            check_shell,
+            check_secrets, check_shell,
         ):
             with self.subTest(check.__name__):
                 self.assertEqual(check.problems(root), [])
@@ -103,6 +104,8 @@ class HouseTest(unittest.TestCase):
             ("examples/a.h", '#include "common/bytes.h"\n', "installed headers only"),
             ("lib/session/a.h", "#include <enet/enet.h>\n", "belongs to lib/peer"),
             ("lib/peer/a.h", "#include <sodium.h>\n", "belongs to common and lib/secure"),
+            ("lib/clock/a.h", "#include <pthread.h>\n", "belongs to lib/net"),
+            ("lib/peer/port.c", "#include <netdb.h>\n", "belongs to lib/net"),
             ("lib/session/a.h", "#include <time.h>\n", "platform header"),
             ("lib/peer/a.h", "#include <sys/socket.h>\n", "platform header"),
             ("client/include/belay/a.h", "#include <netinet/in.h>\n", "platform header"),
@@ -194,6 +197,32 @@ class HouseTest(unittest.TestCase):
         shown = "<!-- examples/shown.c -->\n```c\nint other;\n```\n"
         self.finds(check_readme, "README.md", shown, "examples/shown.c")
         self.finds(check_readme, "README.md", "no program\n", "shows no program")
+
+    def test_a_comparison_that_takes_its_time_is_found(self):
+        for name in ("memcmp", "bcmp", "strcmp", "strncmp"):
+            text = f"int f(void) {{ return {name}(a, b, 1); }}\n"
+            self.finds(check_secrets, "lib/secure/a.c", text, name)
+            self.finds(check_secrets, "lib/secure/a.h", f"#define SAME {name}\n", name)
+            with self.subTest(name):
+                self.assertEqual(check_secrets.problems(self.house({"lib/net/a.c": text})), [])
+        self.finds(check_secrets, "lib/secure/invite.c", "int a = memcmp(a, b, 1);\n", "memcmp")
+
+    def test_what_is_no_such_comparison_is_not_found(self):
+        for path, text in (
+            ("lib/secure/a.c", "/* not memcmp() */\nint a = sodium_memcmp(a, b, 1);\n"),
+            ("lib/secure/invite.c", "int a = strcmp(host, other);\n"),
+        ):
+            with self.subTest(path):
+                self.assertEqual(check_secrets.problems(self.house({path: text})), [])
+
+    def test_chance_from_elsewhere_is_found(self):
+        for call in ("rand()", "random ()", "srand(1)", "srandom(1)", "rand_r(&a)", "drand48()"):
+            for path in ("common/a.c", "tests/net/net_a.h", "bench/a.h"):
+                self.finds(check_secrets, path, f"int a = {call};\n", "source of chance")
+        for call in ("bl_net_random(net)", "net->ops->random(net)", "ops.random(net)"):
+            with self.subTest(call):
+                root = self.house({"lib/net/net.h": f"int a = {call};\n"})
+                self.assertEqual(check_secrets.problems(root), [])
 
     def test_a_bad_script_is_found(self):
         self.finds(check_shell, "tools/a", "#!/bin/sh\nif true; then\n", "tools/a")

@@ -2,15 +2,17 @@
  * Two endpoints and a stranger's bare socket in a simulated network.
  *
  * The parties stand where a server and a client stand, without sessions: they count what they are
- * told. The stranger says whatever bytes the test puts together.
+ * told, and fail the test when numbered words do not come once each and in order. The stranger says
+ * whatever bytes the test puts together; a client made of such a socket is in bare.h.
  */
 #ifndef BL_TESTS_PEER_PARTIES_H
 #define BL_TESTS_PEER_PARTIES_H
 
 #include "lib/net/sim.h"
-#include "lib/peer/endpoint.h"
+#include "lib/peer/endpoint_parts.h"
 #include "tests/peer/enet_datagram.h"
 #include "tests/peer/enet_heap.h"
+#include "tests/support/way_in.h"
 #include <check.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,8 +30,10 @@ struct party {
     struct bl_endpoint *endpoint;
     struct belay_stats stats;
     struct bl_peer *peer; /* the newest */
-    unsigned bound_count, packet_count, progress_count, gone_count, denied_count;
-    struct bl_deny deny; /* the last, without its text */
+    unsigned bound_count, migrated_count, packet_count, progress_count, gone_count, denied_count;
+    struct bl_identity identity;     /* of the newest */
+    uint32_t said_count, word_count; /* numbered words: said, and heard in order */
+    struct bl_deny deny;             /* the last, without its text */
     char deny_text[256];
     const struct belay_reason *refusal; /* of newcomers */
     bool release_at_once;
@@ -37,12 +41,12 @@ struct party {
 
 static struct belay_sim *sim;
 static struct party server, client;
-static struct bl_net *bare; /* the stranger */
+static struct bl_net *bare; /* the stranger's */
 
-static inline void bound(void *user, struct bl_peer *peer, const uint8_t nonce[BL_NONCE_SIZE]) {
+static inline void bound(void *user, struct bl_peer *peer, const struct bl_identity *identity) {
     struct party *party = user;
-    (void)nonce;
     party->bound_count++;
+    party->identity = *identity;
     party->peer = peer;
     peer->receiver = party;
     if (party->release_at_once) {
@@ -50,8 +54,22 @@ static inline void bound(void *user, struct bl_peer *peer, const uint8_t nonce[B
     }
 }
 
+static inline void migrated(void *receiver) {
+    ((struct party *)receiver)->migrated_count++;
+}
+
+#define WORD_SIZE 12 /* of a numbered word; what else is said has another size */
+
 static inline void packet(void *receiver, struct bl_packet *packet) {
-    ((struct party *)receiver)->packet_count++;
+    struct party *party = receiver;
+    uint32_t number;
+    party->packet_count++;
+    if (bl_packet_size(packet) == WORD_SIZE) {
+        memcpy(&number, bl_packet_data(packet), sizeof number);
+        if (number != ++party->word_count) {
+            ck_abort_msg("word %u came where %u was due", number, party->word_count);
+        }
+    }
     bl_packet_release(packet);
 }
 
@@ -83,16 +101,27 @@ static inline struct bl_net *open_net(const char *local, const void *owner) {
     return net;
 }
 
+/** What a test may want otherwise. */
+struct setting {
+    uint64_t client_game; /* 0 = GAME */
+    uint16_t peer_max;    /* 0 = PEERS_MAX */
+    uint32_t rate;        /* handshakes a second from one address; 0 = no limit */
+};
+
 static inline void open_party(struct party *party, const char *local, bool is_server,
-                              uint64_t game) {
+                              const struct setting *setting) {
     static const struct bl_endpoint_ops ops = {
         .bound = bound,
+        .migrated = migrated,
         .packet = packet,
         .progress = progress,
         .gone = gone,
         .admit = admit,
         .denied = denied,
     };
+    static struct bl_admission admission;
+    admission = *open_to_all();
+    admission.rate = setting->rate != 0 ? setting->rate : BELAY_FOREVER;
     *party = (struct party){.net = open_net(local, is_server ? NULL : party)};
     bl_memory_init(&party->memory, NULL, 0);
     bl_timer_wheel_init(&party->wheel, bl_net_now(party->net));
@@ -103,24 +132,24 @@ static inline void open_party(struct party *party, const char *local, bool is_se
         .ops = &ops,
         .user = party,
         .stats = &party->stats,
-        .game = game,
-        .peer_max = PEERS_MAX,
+        .game = is_server || setting->client_game == 0 ? GAME : setting->client_game,
+        .peer_max = setting->peer_max != 0 ? setting->peer_max : PEERS_MAX,
         .channel_count = 2,
-        .server = is_server,
+        .admission = is_server ? &admission : NULL,
     };
     ck_assert_msg(bl_endpoint_create(&party->endpoint, &opts) == BELAY_OK, "%s", belay_error());
 }
 
-static inline void open_all_with(uint64_t client_game) {
+static inline void open_all_with(const struct setting *setting) {
     enet_heap_install();
     sim = belay_sim_create(1);
-    open_party(&server, "10.0.0.1:7777", true, GAME);
-    open_party(&client, "*:0", false, client_game);
+    open_party(&server, "10.0.0.1:7777", true, setting);
+    open_party(&client, "*:0", false, setting);
     bare = open_net("*:0", &bare);
 }
 
 static inline void open_all(void) {
-    open_all_with(GAME);
+    open_all_with(&(struct setting){0});
 }
 
 static inline void close_party(struct party *party) {
@@ -170,8 +199,21 @@ static inline void say(struct party *party, enum bl_delivery delivery) {
     bl_packet_release(word);
 }
 
+/** The next numbered word, in order. */
+static inline void say_word(struct party *party) {
+    struct bl_packet *word = bl_packet_create(WORD_SIZE, BL_ORDERED);
+    uint32_t number = ++party->said_count;
+    memset(bl_packet_data(word), 0, WORD_SIZE);
+    memcpy(bl_packet_data(word), &number, sizeof number);
+    if (!bl_peer_send(party->peer, 0, word)) {
+        ck_abort_msg("word %u was not taken", number);
+    }
+    bl_packet_release(word);
+}
+
 static inline void dial(void) {
-    bl_endpoint_dial(client.endpoint, &server.net->local, false);
+    const struct bl_dial_target target = dial_target(&server.net->local);
+    bl_endpoint_dial(client.endpoint, &target);
 }
 
 /** The client has a peer, and by its first word so has the server. */
@@ -191,56 +233,6 @@ static inline void bare_send(const struct bl_address *to, const void *data, size
     uint8_t copy[BL_DATAGRAM_SIZE_MAX];
     memcpy(copy, data, size);
     ck_assert_uint_eq(bl_net_send(bare, &(struct bl_datagram){*to, copy, size}, 1), 1);
-}
-
-/** The answer, or NULL; good until the next call. */
-static inline const struct bl_datagram *bare_answer(void) {
-    static struct bl_datagram batch[BL_NET_BATCH_MAX];
-    serve(&server);
-    return bl_net_receive(bare, batch, 1) == 1 ? &batch[0] : NULL;
-}
-
-static inline struct bl_open open_of(uint32_t number) {
-    struct bl_open open = {.version = BL_WIRE_VERSION, .game = GAME, .attempt = 3};
-    memcpy(open.nonce, &number, sizeof number);
-    return open;
-}
-
-static inline void bare_open(const struct bl_open *open) {
-    uint8_t datagram[BL_OPEN_SIZE];
-    bare_send(&server.net->local, datagram, bl_open_write(datagram, open));
-}
-
-/** The tag that an OPEN with this nonce gets. */
-static inline uint32_t bare_accept(uint32_t number) {
-    struct bl_accept accept;
-    const struct bl_open open = open_of(number);
-    bare_open(&open);
-    const struct bl_datagram *answer = bare_answer();
-    ck_assert_ptr_nonnull(answer);
-    ck_assert_uint_eq(bl_datagram_kind(answer->data, answer->size), BL_DATAGRAM_ACCEPT);
-    ck_assert(bl_accept_read(&accept, answer->data, answer->size));
-    ck_assert_mem_eq(accept.nonce, open.nonce, sizeof accept.nonce);
-    ck_assert_uint_eq(accept.attempt, open.attempt);
-    return accept.tag;
-}
-
-/** A DATA datagram with one acknowledgement in it, which is valid whoever it is for; or a GONE. */
-static inline size_t data_of(uint8_t *out, uint32_t tag, enum bl_datagram_kind kind) {
-    const struct bl_data_header header = {.tag = tag};
-    bl_data_header_write(out, kind, &header);
-    struct bl_writer writer = bl_writer_of(out + BL_DATA_HEADER_SIZE, 100);
-    if (kind == BL_DATAGRAM_DATA) {
-        writer = enet_begin(out + BL_DATA_HEADER_SIZE, 100, 0);
-        enet_ack(&writer, 0, 1, 0);
-    }
-    bl_write_pad(&writer, bl_writer_size(&writer) + BL_DATA_TAG_SIZE);
-    return BL_DATA_HEADER_SIZE + bl_writer_size(&writer);
-}
-
-static inline void bare_data(uint32_t tag, enum bl_datagram_kind kind) {
-    uint8_t datagram[200];
-    bare_send(&server.net->local, datagram, data_of(datagram, tag, kind));
 }
 
 static inline uint64_t dropped_count(const struct party *party) {

@@ -1,86 +1,51 @@
 /* What goes over a binding, how it ends, and what never reaches it. */
-#include "tests/peer/parties.h"
+#include "tests/peer/bare.h"
 #include "tests/support/test.h"
 
-/* ---- data */
-
-START_TEST(data_from_another_address_is_dropped) {
-    open_all();
-    uint32_t tag = bare_accept(1);
-    struct bl_net *thief = open_net("*:0", NULL);
-    for (int i = 0; i < 2; i++) { /* while it is pending, and when it is bound */
-        uint8_t datagram[200];
-        struct bl_datagram data = {server.net->local, datagram,
-                                   data_of(datagram, tag, BL_DATAGRAM_DATA)};
-        ck_assert_uint_eq(bl_net_send(thief, &data, 1), 1);
-        serve(&server);
-        ck_assert_uint_eq(server.stats.dropped[BELAY_DROP_BINDING], i + 1);
-        ck_assert_uint_eq(server.bound_count, i);
-        bare_data(tag, BL_DATAGRAM_DATA);
-        serve(&server);
-        ck_assert_uint_eq(server.bound_count, 1);
-    }
-    bl_net_close(thief);
-    close_all();
-}
-END_TEST
-
-START_TEST(data_of_an_unknown_tag_or_without_its_seal_is_dropped) {
-    open_all();
-    uint32_t tag = bare_accept(1);
-    bare_data(tag + 1, BL_DATAGRAM_DATA);
-    uint8_t datagram[200];
-    size_t size = data_of(datagram, tag, BL_DATAGRAM_DATA);
-    for (size_t i = 0; i < BL_DATA_TAG_SIZE; i++) {
-        datagram[size - 1 - i] ^= 1;
-        bare_send(&server.net->local, datagram, size);
-        datagram[size - 1 - i] ^= 1;
-    }
-    serve(&server);
-    ck_assert_uint_eq(server.stats.dropped[BELAY_DROP_BINDING], 1 + BL_DATA_TAG_SIZE);
-    ck_assert_uint_eq(server.bound_count, 0);
-    close_all();
-}
-END_TEST
+/* ---- slots */
 
 /* Sessions may be fewer than handshakes: whoever comes too early tries again. */
 START_TEST(without_a_free_slot_a_binding_waits) {
-    open_all();
+    static struct bare bares[PEERS_MAX], late;
     struct bl_peer *peers[PEERS_MAX];
-    uint32_t tags[PEERS_MAX];
-    for (uint32_t i = 0; i < PEERS_MAX; i++) {
-        tags[i] = bare_accept(i);
-        bare_data(tags[i], BL_DATAGRAM_DATA);
+    open_all();
+    for (int i = 0; i < PEERS_MAX; i++) {
+        bare_enter(&bares[i]);
+        bare_say_data(&bares[i]);
         serve(&server);
         peers[i] = server.peer;
     }
-    uint32_t late = bare_accept(PEERS_MAX);
-    bare_data(late, BL_DATAGRAM_DATA);
+    bare_enter(&late);
+    bare_say_data(&late);
     serve(&server);
     ck_assert_uint_eq(server.bound_count, PEERS_MAX);
     ck_assert_uint_eq(server.stats.dropped[BELAY_DROP_MEMORY], 1);
     bl_endpoint_release(server.endpoint, peers[2], 0, LINGER);
     serve(&server);
-    bare_data(late, BL_DATAGRAM_DATA);
+    bare_say_data(&late);
     serve(&server);
     ck_assert_uint_eq(server.bound_count, PEERS_MAX + 1);
     ck_assert_ptr_eq(server.peer, peers[2]);
+    for (int i = 0; i < PEERS_MAX; i++) {
+        bare_destroy(&bares[i]);
+    }
+    bare_destroy(&late);
     close_all();
 }
 END_TEST
 
 START_TEST(a_newcomer_may_be_turned_away_when_it_is_bound) {
+    static struct bare newcomer;
     open_all();
     server.release_at_once = true;
-    for (uint32_t i = 0; i < 3 * PEERS_MAX; i++) {
-        uint32_t tag = bare_accept(i);
-        bare_data(tag, BL_DATAGRAM_DATA);
+    for (unsigned i = 0; i < 3 * PEERS_MAX; i++) {
+        bare_enter(&newcomer);
+        bare_say_data(&newcomer);
         serve(&server);
         ck_assert_uint_eq(server.bound_count, i + 1);
-        bare_data(tag, BL_DATAGRAM_DATA);
-        const struct bl_datagram *answer = bare_answer();
-        ck_assert(answer != NULL);
-        ck_assert_uint_eq(bl_datagram_kind(answer->data, answer->size), BL_DATAGRAM_GONE);
+        bare_say_data(&newcomer);
+        bare_must_hear(&newcomer, BL_DATAGRAM_GONE);
+        bare_destroy(&newcomer);
     }
     ck_assert_uint_eq(server.packet_count + server.progress_count, 0);
     close_all();
@@ -113,60 +78,69 @@ START_TEST(a_tombstone_says_gone_at_most_five_times_a_second) {
 END_TEST
 
 START_TEST(gone_is_never_answered) {
+    static struct bare it;
     open_all();
-    uint32_t tag = bare_accept(1);
-    bare_data(tag, BL_DATAGRAM_GONE); /* pending */
-    ck_assert_ptr_null(bare_answer());
-    bare_data(tag, BL_DATAGRAM_DATA);
+    bare_enter(&it);
+    bare_say(&it, BL_DATAGRAM_GONE, NULL, 0); /* pending */
+    ck_assert_ptr_null(bare_answer(&it));
+    ck_assert_uint_eq(server.bound_count, 0);
+    bare_say_data(&it);
     serve(&server);
-    bare_data(tag, BL_DATAGRAM_GONE); /* bound: the session hears of it */
-    ck_assert_ptr_null(bare_answer());
+    bare_say(&it, BL_DATAGRAM_GONE, NULL, 0); /* bound: the session hears of it */
+    ck_assert_ptr_null(bare_answer(&it));
     ck_assert_uint_eq(server.gone_count, 1);
     bl_endpoint_release(server.endpoint, server.peer, 0, LINGER);
     serve(&server);
     for (int i = 0; i < 10; i++) {
-        bare_data(tag, BL_DATAGRAM_GONE); /* a tombstone: two of them would talk for ever */
-        ck_assert_ptr_null(bare_answer());
+        bare_say(&it, BL_DATAGRAM_GONE, NULL, 0); /* a tombstone: two of them would talk for ever */
+        ck_assert_ptr_null(bare_answer(&it));
         run(BL_SECOND / 4);
     }
     ck_assert_uint_eq(server.gone_count, 1);
+    bare_destroy(&it);
     close_all();
 }
 END_TEST
 
-/* GONE has one size; whatever else begins like it says nothing. */
+/* GONE has one size; whatever else begins like it says nothing, sealed though it is. */
 START_TEST(gone_with_something_in_it_is_dropped) {
+    static struct bare it;
     open_all();
-    link_up();
-    uint8_t datagram[200] = {0};
-    const struct bl_data_header header = {.tag = ((struct bl_binding *)client.peer->binding)->tag};
-    bl_data_header_write(datagram, BL_DATAGRAM_GONE, &header);
-    struct bl_datagram longer = {client.net->local, datagram,
-                                 BL_DATA_HEADER_SIZE + 1 + BL_DATA_TAG_SIZE};
-    ck_assert_uint_eq(bl_net_send(server.net, &longer, 1), 1);
-    run(10 * BL_MILLISECOND);
-    ck_assert_uint_eq(client.gone_count, 0);
-    ck_assert_uint_eq(client.stats.dropped[BELAY_DROP_BINDING], 1);
-    longer.size--; /* and at its own size it does */
-    ck_assert_uint_eq(bl_net_send(server.net, &longer, 1), 1);
-    run(10 * BL_MILLISECOND);
-    ck_assert_uint_eq(client.gone_count, 1);
+    bare_enter(&it);
+    bare_say_data(&it);
+    serve(&server);
+    bare_say(&it, BL_DATAGRAM_GONE, "x", 1);
+    serve(&server);
+    ck_assert_uint_eq(server.gone_count, 0);
+    ck_assert_uint_eq(server.stats.dropped[BELAY_DROP_BINDING], 1);
+    bare_say(&it, BL_DATAGRAM_GONE, NULL, 0); /* and at its own size it does */
+    serve(&server);
+    ck_assert_uint_eq(server.gone_count, 1);
+    bare_destroy(&it);
     close_all();
 }
 END_TEST
 
 START_TEST(an_open_of_a_binding_that_has_ended_is_not_answered) {
+    static struct bare it;
     open_all();
-    uint32_t tag = bare_accept(1);
-    bare_data(tag, BL_DATAGRAM_DATA);
+    bare_create(&it);
+    bare_get_cookie(&it);
+    uint8_t open[BL_OPEN_SIZE];
+    bl_dial_write(&it.dial, bl_net_now(it.net), open);
+    bare_throw(&it, open, sizeof open);
+    bare_take_accept(&it, bare_answer_of_kind(&it, BL_DATAGRAM_ACCEPT));
+    bare_say_data(&it);
     serve(&server);
     bl_endpoint_release(server.endpoint, server.peer, 0, LINGER);
     serve(&server);
-    const struct bl_open open = open_of(1);
-    bare_open(&open);
-    ck_assert_ptr_null(bare_answer());
+    bare_throw(&it, open, sizeof open);
+    ck_assert_ptr_null(bare_answer(&it));
     run(LINGER + BL_SECOND);
-    ck_assert_uint_ne(bare_accept(1), tag); /* forgotten by now, so it is a new one */
+    bare_throw(&it, open, sizeof open); /* forgotten by now, so it is a new one */
+    const struct bl_datagram *answer = bare_answer_of_kind(&it, BL_DATAGRAM_ACCEPT);
+    ck_assert_mem_ne(answer->data, it.accept, sizeof it.accept);
+    bare_destroy(&it);
     close_all();
 }
 END_TEST
@@ -305,18 +279,17 @@ START_TEST(garbage_of_any_kind_and_length_is_counted_and_does_no_harm) {
 }
 END_TEST
 
-/* The same with the right address, tag and seal: only ENet's commands are garbage. */
+/* The same under true keys: only ENet's commands are garbage. */
 START_TEST(sealed_garbage_of_any_length_is_counted_and_does_no_harm) {
+    static struct bare it;
     struct bl_random random;
     open_all();
-    uint32_t tag = bare_accept(1);
+    bare_enter(&it);
     bl_random_init_seeded(&random, 8);
     for (size_t size = 0; size <= BL_DATA_PAYLOAD_MAX; size++) {
-        uint8_t datagram[BL_DATAGRAM_SIZE_MAX] = {0};
-        const struct bl_data_header header = {.tag = tag};
-        bl_data_header_write(datagram, BL_DATAGRAM_DATA, &header);
-        bl_random_bytes(&random, datagram + BL_DATA_HEADER_SIZE, size);
-        bare_send(&server.net->local, datagram, BL_DATA_HEADER_SIZE + size + BL_DATA_TAG_SIZE);
+        uint8_t garbage[BL_DATA_PAYLOAD_MAX];
+        bl_random_bytes(&random, garbage, size);
+        bare_say(&it, BL_DATAGRAM_DATA, garbage, size);
         if (size % 64 == 0) {
             serve(&server);
         }
@@ -325,6 +298,7 @@ START_TEST(sealed_garbage_of_any_length_is_counted_and_does_no_harm) {
     ck_assert_uint_eq(server.stats.dropped[BELAY_DROP_COMMAND], BL_DATA_PAYLOAD_MAX + 1);
     ck_assert_uint_eq(server.bound_count, 1); /* the binding was proven, whatever it carried */
     ck_assert(server.peer->connected);
+    bare_destroy(&it);
     close_all();
 }
 END_TEST
@@ -389,8 +363,6 @@ START_TEST(a_link_lives_and_ends_whichever_allocation_fails) {
 END_TEST
 
 static void add_tests(TCase *tests) {
-    tcase_add_test(tests, data_from_another_address_is_dropped);
-    tcase_add_test(tests, data_of_an_unknown_tag_or_without_its_seal_is_dropped);
     tcase_add_test(tests, without_a_free_slot_a_binding_waits);
     tcase_add_test(tests, a_newcomer_may_be_turned_away_when_it_is_bound);
     tcase_add_test(tests, a_tombstone_says_gone_at_most_five_times_a_second);

@@ -2,9 +2,11 @@
  * What of ENet's protocol reaches the wire: acknowledgements and data, and nothing of ENet's own.
  *
  * Whole servers and clients, who come, talk, fall silent, are cut off and leave, for a minute; each
- * DATA datagram at the moment it is sent, whatever becomes of it.
+ * DATA datagram at the moment it is sent, whatever becomes of it, and its commands just before they
+ * are sealed.
  */
 #include "lib/net/sim.h"
+#include "lib/secure/binding.h"
 #include "lib/wire/frame.h"
 #include "tests/peer/enet_datagram.h"
 #include "tests/support/world.h"
@@ -14,39 +16,53 @@
 #define CLIENTS 8
 
 struct count {
-    uint64_t kinds[8]; /* datagrams, by enum bl_datagram_kind */
+    uint64_t kinds[BL_DATAGRAM_INFO + 1]; /* datagrams, by enum bl_datagram_kind */
     uint64_t commands, acks, reliable, unsequenced;
     uint64_t foreign;    /* commands that are none of these three */
     uint8_t foreign_one; /* one of them */
+    uint64_t sealed;     /* DATA */
 };
 
-static void count_commands(struct count *count, const uint8_t *datagram, size_t size) {
+static struct count count;
+
+static void count_commands(const uint8_t *datagram, size_t size) {
     struct bl_reader reader = enet_commands(datagram, size);
     struct enet_seen seen = {0};
     while (enet_next(&reader, &seen)) {
-        count->commands++;
-        count->acks += seen.command == COMMAND_ACK;
-        count->reliable += seen.command == COMMAND_RELIABLE;
-        count->unsequenced += seen.command == COMMAND_UNSEQUENCED;
+        count.commands++;
+        count.acks += seen.command == COMMAND_ACK;
+        count.reliable += seen.command == COMMAND_RELIABLE;
+        count.unsequenced += seen.command == COMMAND_UNSEQUENCED;
         must(seen.channel != 0xff); /* ENet's own channel */
     }
     if (reader.failed) {
-        count->foreign++;
-        count->foreign_one = seen.command;
+        count.foreign++;
+        count.foreign_one = seen.command;
     }
 }
 
-static void see(void *user, const struct bl_address *from, const struct bl_datagram *to) {
-    struct count *count = user;
-    uint8_t kind = bl_datagram_kind(to->data, to->size);
-    (void)from;
-    must(to->size <= BL_DATAGRAM_SIZE_MAX && kind < COUNT_OF(count->kinds));
-    count->kinds[kind]++;
+/* Linked in front of the true one (see meson.build). */
+size_t __real_bl_binding_seal(struct bl_binding *binding, enum bl_datagram_kind kind,
+                              uint8_t *datagram, size_t payload_size, bl_time now);
+size_t __wrap_bl_binding_seal(struct bl_binding *binding, enum bl_datagram_kind kind,
+                              uint8_t *datagram, size_t payload_size, bl_time now);
+
+size_t __wrap_bl_binding_seal(struct bl_binding *binding, enum bl_datagram_kind kind,
+                              uint8_t *datagram, size_t payload_size, bl_time now) {
     if (kind == BL_DATAGRAM_DATA) {
-        must(to->size > BL_DATA_HEADER_SIZE + BL_DATA_TAG_SIZE);
-        count_commands(count, to->data + BL_DATA_HEADER_SIZE,
-                       to->size - BL_DATA_HEADER_SIZE - BL_DATA_TAG_SIZE);
+        must(payload_size > 0);
+        count.sealed++;
+        count_commands(datagram + BL_DATA_HEADER_SIZE, payload_size);
     }
+    return __real_bl_binding_seal(binding, kind, datagram, payload_size, now);
+}
+
+static void see(void *user, const struct bl_address *from, const struct bl_datagram *to) {
+    uint8_t kind = bl_datagram_kind(to->data, to->size);
+    (void)user;
+    (void)from;
+    must(to->size <= BL_DATAGRAM_SIZE_MAX && kind < COUNT_OF(count.kinds));
+    count.kinds[kind]++;
 }
 
 static void talk(struct world *world, unsigned client) {
@@ -92,13 +108,13 @@ static const float losses[] = {0, 0.2F};
 
 START_TEST(a_minute_of_coming_and_going_shows_only_acknowledgements_and_data) {
     const struct belay_link link = {.delay_ms = 20, .jitter_ms = 10, .loss = losses[_i]};
-    struct count count = {.commands = 0};
+    count = (struct count){.commands = 0};
     struct world *world = world_create(&(struct world_opts){
         .clients = CLIENTS,
         .link = link,
         .server = {.lost_ms = 2000, .no_resume = true},
     });
-    bl_sim_observe(world->sim, see, &count);
+    bl_sim_observe(world->sim, see, NULL);
     for (unsigned i = 0; i < CLIENTS; i++) {
         world_connect(world, i);
     }
@@ -119,6 +135,7 @@ START_TEST(a_minute_of_coming_and_going_shows_only_acknowledgements_and_data) {
            (int)count.commands, (int)count.acks, (int)count.reliable, (int)count.unsequenced);
     ck_assert_msg(count.foreign == 0, "%d foreign commands, as %#x", (int)count.foreign,
                   count.foreign_one);
+    ck_assert_uint_eq(count.sealed, count.kinds[BL_DATAGRAM_DATA]); /* we saw all of them */
     ck_assert_uint_ge(count.kinds[BL_DATAGRAM_OPEN], 5 * CLIENTS);
     ck_assert_uint_gt(count.acks, 1000);
     ck_assert_uint_gt(count.reliable, 1000);

@@ -202,25 +202,51 @@ static const struct broken {
 } broken[] = {
     {{{.type = BL_FRAME_MESSAGE, .sequence = 2, .size = 1}}, "order"},
     {{{.type = BL_FRAME_MESSAGE, .sequence = 0x7fffffff, .size = 1}}, "order"},
-    {{{.type = BL_FRAME_SEGMENT, .sequence = 1, .offset = 1134, .total = 5000, .size = 1134}},
+    {{{.type = BL_FRAME_SEGMENT,
+       .sequence = 1,
+       .offset = BL_SEGMENT_DATA_MAX,
+       .total = 5000,
+       .size = BL_SEGMENT_DATA_MAX}},
      "order"},
-    {{{.type = BL_FRAME_SEGMENT, .sequence = 1, .total = BELAY_MESSAGE_MAX + 1, .size = 1134}},
+    {{{.type = BL_FRAME_SEGMENT,
+       .sequence = 1,
+       .total = BELAY_MESSAGE_MAX + 1,
+       .size = BL_SEGMENT_DATA_MAX}},
      "order"},
-    {{{.type = BL_FRAME_SEGMENT, .sequence = 1, .total = UINT32_MAX, .size = 1134}}, "order"},
-    {{{.type = BL_FRAME_SEGMENT, .sequence = 1, .total = 0, .size = 1134}}, "order"},
-    {{{.type = BL_FRAME_SEGMENT, .sequence = 1, .total = 5000, .size = 1134},
-      {.type = BL_FRAME_SEGMENT, .sequence = 1, .offset = 1134, .total = 6000, .size = 1134}},
+    {{{.type = BL_FRAME_SEGMENT, .sequence = 1, .total = UINT32_MAX, .size = BL_SEGMENT_DATA_MAX}},
      "order"},
-    {{{.type = BL_FRAME_SEGMENT, .sequence = 1, .total = 5000, .size = 1134},
-      {.type = BL_FRAME_SEGMENT, .sequence = 1, .offset = 2268, .total = 5000, .size = 1134}},
+    {{{.type = BL_FRAME_SEGMENT, .sequence = 1, .total = 0, .size = BL_SEGMENT_DATA_MAX}}, "order"},
+    {{{.type = BL_FRAME_SEGMENT, .sequence = 1, .total = 5000, .size = BL_SEGMENT_DATA_MAX},
+      {.type = BL_FRAME_SEGMENT,
+       .sequence = 1,
+       .offset = BL_SEGMENT_DATA_MAX,
+       .total = 6000,
+       .size = BL_SEGMENT_DATA_MAX}},
      "order"},
-    {{{.type = BL_FRAME_SEGMENT, .sequence = 1, .total = 1200, .size = 1134},
-      {.type = BL_FRAME_SEGMENT, .sequence = 1, .offset = 1134, .total = 1200, .size = 1134}},
+    {{{.type = BL_FRAME_SEGMENT, .sequence = 1, .total = 5000, .size = BL_SEGMENT_DATA_MAX},
+      {.type = BL_FRAME_SEGMENT,
+       .sequence = 1,
+       .offset = 2 * BL_SEGMENT_DATA_MAX,
+       .total = 5000,
+       .size = BL_SEGMENT_DATA_MAX}},
      "order"},
-    {{{.type = BL_FRAME_SEGMENT, .sequence = 1, .total = 5000, .size = 1134},
+    {{{.type = BL_FRAME_SEGMENT,
+       .sequence = 1,
+       .total = BL_SEGMENT_DATA_MAX + 66,
+       .size = BL_SEGMENT_DATA_MAX},
+      {.type = BL_FRAME_SEGMENT,
+       .sequence = 1,
+       .offset = BL_SEGMENT_DATA_MAX,
+       .total = BL_SEGMENT_DATA_MAX + 66,
+       .size = BL_SEGMENT_DATA_MAX}},
+     "order"},
+    {{{.type = BL_FRAME_SEGMENT, .sequence = 1, .total = 5000, .size = BL_SEGMENT_DATA_MAX},
       {.type = BL_FRAME_MESSAGE, .sequence = 1, .size = 1}},
      "order"},
-    {{{.type = BL_FRAME_SEGMENT, .sequence = 1, .total = BELAY_MESSAGE_MAX, .size = 1134},
+    {{{.type = BL_FRAME_SEGMENT,
+       .sequence = 1,
+       .total = BELAY_MESSAGE_MAX,
+       .size = BL_SEGMENT_DATA_MAX},
       {.type = BL_FRAME_MESSAGE, .sequence = 2, .size = 1}},
      "order"},
 };
@@ -444,8 +470,8 @@ END_TEST
 
 static void say_from(struct stranger *stranger, enum bl_datagram_kind kind, uint32_t tag) {
     uint8_t datagram[64] = {0};
-    const struct bl_data_header header = {.tag = tag, .number = 99};
-    bl_data_header_write(datagram, kind, &header);
+    const struct bl_data_header header = {.kind = kind, .steered = true, .tag = tag, .number = 99};
+    bl_data_header_write(datagram, &header);
     stranger_say_raw(stranger, datagram, BL_DATA_HEADER_SIZE + BL_DATA_TAG_SIZE);
 }
 
@@ -454,11 +480,11 @@ START_TEST(another_address_cannot_speak_for_a_session) {
     struct stage stage = set_stage();
     struct stranger *thief = stranger_create(stage.world);
     uint32_t tag = ((struct bl_binding *)stage.stranger->peer->binding)->tag;
-    uint64_t before = dropped(&stage, BELAY_DROP_BINDING);
+    uint64_t before = dropped(&stage, BELAY_DROP_FORGED);
     say_from(thief, BL_DATAGRAM_GONE, tag);
     say_from(thief, BL_DATAGRAM_DATA, tag);
     stranger_run(stage.stranger, 50);
-    ck_assert_uint_eq(dropped(&stage, BELAY_DROP_BINDING), before + 2);
+    ck_assert_uint_eq(dropped(&stage, BELAY_DROP_FORGED), before + 2);
     assert_still_served(&stage, 1);
     stranger_destroy(thief);
     clear_stage(&stage);
@@ -472,10 +498,13 @@ START_TEST(a_flood_of_handshakes_leaves_nothing_behind) {
     struct belay_stats before = world_stats(stage.world, SERVER, 0);
     for (uint32_t i = 0; i < 20000; i++) {
         uint8_t datagram[BL_OPEN_SIZE];
-        struct bl_open open = {.version = BL_WIRE_VERSION, .game = bl_wire_hash(NULL)};
+        struct bl_open open = {
+            .version = BL_WIRE_VERSION, .way = BL_WAY_KEY, .suites = 1, .game = bl_wire_hash(NULL)};
         memcpy(open.nonce, &i, sizeof i);
         open.nonce[15] = 1;
-        stranger_say_raw(stage.stranger, datagram, bl_open_write(datagram, &open));
+        memset(datagram, 0, sizeof datagram);
+        bl_open_write(datagram, &open);
+        stranger_say_raw(stage.stranger, datagram, sizeof datagram);
         if (i % 100 == 0) {
             world_run(stage.world, 5);
         }

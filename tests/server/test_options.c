@@ -15,6 +15,8 @@ static const struct belay_channel no_mode = {.name = "x", .mode = (enum belay_mo
 static const struct belay_channel no_policy = {.name = "x", .when_full = 3};
 static const struct belay_channel many[BELAY_CHANNELS_MAX + 1];
 
+#define LONG_NAME "a name that is longer than the sixty-four bytes that a token has room for"
+
 /* Everything that can be out of range, one at a time. */
 static const struct refused {
     struct belay_server_opts opts;
@@ -29,13 +31,15 @@ static const struct refused {
     {{.listen = "127.0.0.1:-1"}, BELAY_E_ADDRESS, "-1"},
     {{.listen = "1.2.3.4.5:1"}, BELAY_E_ADDRESS, "1.2.3.4.5"},
     {{.listen = "[::1:1"}, BELAY_E_ADDRESS, "[::1"},
-    {{.listen = "*:0"}, BELAY_E_INVALID, "listen"},
-    {{.listen = "0.0.0.0:0"}, BELAY_E_INVALID, "listen"},
-    {{.listen = "192.0.2.1:7777"}, BELAY_E_INVALID, "listen"},
+    {{.listen = "192.0.2.1:7777"}, BELAY_E_ADDRESS, "192.0.2.1"},
     {{.adopt = true, .socket = -1}, BELAY_E_INVALID, "socket"},
     {{.adopt = true, .socket = 100000}, BELAY_E_INVALID, "socket"},
-    {{.key_file = "server.key"}, BELAY_E_INVALID, "key_file"},
-    {{.token_keys = "keys"}, BELAY_E_INVALID, "token_keys"},
+    {{.key_file = "/"}, BELAY_E_SYSTEM, "/"},
+    {{.key_file = "/nowhere/server.key"}, BELAY_E_SYSTEM, "/nowhere/server.key"},
+    {{.token_keys = "/nowhere/keys"}, BELAY_E_SYSTEM, "/nowhere/keys"},
+    {{.admit = BELAY_ADMIT_TOKEN}, BELAY_E_INVALID, "token_keys"},
+    {{.admit = 4}, BELAY_E_INVALID, "admit"},
+    {{.name = LONG_NAME}, BELAY_E_INVALID, "name"},
     {{.shards = 1}, BELAY_E_INVALID, "shards"},
     {{.session_max = BELAY_SESSIONS_MAX + 1}, BELAY_E_INVALID, "session_max"},
     {{.session_max = UINT32_MAX}, BELAY_E_INVALID, "session_max"},
@@ -204,7 +208,6 @@ static const struct unfit {
     const char *ip;
     const char *named;
 } unfit[] = {
-    {SOCK_DGRAM, "0.0.0.0", "socket"}, /* more than loopback needs the secure layer */
     {SOCK_STREAM, "127.0.0.1", "socket"},
 };
 

@@ -8,6 +8,7 @@
 #include "lib/net/sim.h"
 #include "lib/session/loop.h"
 #include "tests/session/lone.h"
+#include "tests/support/way_in.h"
 
 struct linked {
     struct belay_sim *sim;
@@ -25,15 +26,17 @@ struct linked {
     void (*hear)(struct linked *linked, const uint8_t *frame, size_t size);
 };
 
-static inline void linked_near_bound(void *user, struct bl_peer *peer, const uint8_t nonce[16]) {
+static inline void linked_near_bound(void *user, struct bl_peer *peer,
+                                     const struct bl_identity *identity) {
     struct linked *linked = user;
-    (void)nonce;
+    (void)identity;
     linked->near_peer = peer;
 }
 
-static inline void linked_far_bound(void *user, struct bl_peer *peer, const uint8_t nonce[16]) {
+static inline void linked_far_bound(void *user, struct bl_peer *peer,
+                                    const struct bl_identity *identity) {
     struct linked *linked = user;
-    (void)nonce;
+    (void)identity;
     linked->far_peer = peer;
     peer->receiver = linked;
 }
@@ -99,7 +102,12 @@ static inline void linked_open_near(struct linked *linked, enum bl_role role) {
     shared->user = linked;
     bl_memory_init(&linked->near.memory, NULL, 0);
     ck_assert_int_eq(bl_sim_open(&net, linked->sim, &local, NULL), BELAY_OK);
-    const struct bl_loop_opts opts = {.ops = &ops, .user = linked, .peer_max = 2};
+    const struct bl_loop_opts opts = {
+        .ops = &ops,
+        .user = linked,
+        .peer_max = 2,
+        .admission = role == BL_ROLE_SERVER ? open_to_all() : NULL,
+    };
     ck_assert_int_eq(bl_loop_start(&linked->near, net, &opts), BELAY_OK);
     ck_assert_int_eq(bl_session_create(&linked->session, shared, identity), BELAY_OK);
     linked->session->handle = 1;
@@ -128,7 +136,7 @@ static inline void linked_open_far(struct linked *linked, enum bl_role role) {
         .game = bl_wire_hash(NULL),
         .peer_max = 2,
         .channel_count = (uint8_t)(linked->near.shared.channel_count + 1),
-        .server = role == BL_ROLE_SERVER,
+        .admission = role == BL_ROLE_SERVER ? open_to_all() : NULL,
     };
     ck_assert_int_eq(bl_endpoint_create(&linked->far, &opts), BELAY_OK);
 }
@@ -170,13 +178,16 @@ static inline void linked_say(struct linked *linked, const void *frame, size_t s
 static inline void linked_connect(struct linked *linked) {
     static const uint8_t nothing[1] = {BL_FRAME_OPTIONAL}; /* to have something to say first */
     struct bl_address address;
+    struct bl_dial_target target;
     if (linked->near.shared.role == BL_ROLE_CLIENT) {
         address = linked_address("10.0.0.2:2");
-        bl_endpoint_dial(linked->near.endpoint, &address, false);
+        target = dial_target(&address);
+        bl_endpoint_dial(linked->near.endpoint, &target);
         linked_run(linked, 5);
     } else {
         address = linked_address("10.0.0.1:1");
-        bl_endpoint_dial(linked->far, &address, false);
+        target = dial_target(&address);
+        bl_endpoint_dial(linked->far, &target);
         linked_run(linked, 5);
         linked_say(linked, nothing, sizeof nothing);
         linked_run(linked, 5);

@@ -35,8 +35,8 @@ static const struct sizes {
     {BL_FRAME_HELLO, 21, 1090}, {BL_FRAME_WELCOME, 41, 1065}, {BL_FRAME_REFUSE, 11, 139},
     {BL_FRAME_CLOSE, 11, 139},  {BL_FRAME_ERROR, 3, 3},       {BL_FRAME_PING, 5, 5},
     {BL_FRAME_PONG, 13, 13},    {BL_FRAME_HANDLED, 7, 82},    {BL_FRAME_PAUSE, 5, 5},
-    {BL_FRAME_DRAIN, 6, 134},   {BL_FRAME_MESSAGE, 6, 1148},  {BL_FRAME_SEGMENT, 15, 1148},
-    {BL_FRAME_SKIP, 6, 6},      {BL_FRAME_DATAGRAM, 6, 1148}, {BL_FRAME_FRAGMENT, 9, 1148},
+    {BL_FRAME_DRAIN, 6, 134},   {BL_FRAME_MESSAGE, 6, 1146},  {BL_FRAME_SEGMENT, 15, 1146},
+    {BL_FRAME_SKIP, 6, 6},      {BL_FRAME_DATAGRAM, 6, 1146}, {BL_FRAME_FRAGMENT, 9, 1146},
 };
 
 static const struct sizes *sizes_of(uint8_t type) {

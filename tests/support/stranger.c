@@ -2,11 +2,12 @@
 #include "tests/support/stranger.h"
 
 #include "common/text.h"
+#include "tests/support/way_in.h"
 #include <string.h>
 
-static void bound(void *user, struct bl_peer *peer, const uint8_t nonce[BL_NONCE_SIZE]) {
+static void bound(void *user, struct bl_peer *peer, const struct bl_identity *server) {
     struct stranger *stranger = user;
-    (void)nonce;
+    (void)server;
     stranger->peer = peer;
     peer->receiver = stranger;
 }
@@ -94,7 +95,8 @@ void stranger_run(struct stranger *stranger, uint32_t ms) {
 }
 
 void stranger_knock(struct stranger *stranger) {
-    bl_endpoint_dial(stranger->endpoint, &stranger->server, false);
+    const struct bl_dial_target target = dial_target(&stranger->server);
+    bl_endpoint_dial(stranger->endpoint, &target);
     stranger_run(stranger, 50);
     ck_assert_ptr_nonnull(stranger->peer);
 }
@@ -154,8 +156,18 @@ void stranger_say_piece(struct stranger *stranger, const struct bl_piece *piece)
 void stranger_say_enet(struct stranger *stranger, const void *data, size_t size) {
     uint8_t datagram[BL_DATAGRAM_SIZE_MAX];
     memcpy(datagram + BL_DATA_HEADER_SIZE, data, size);
-    size_t whole = bl_binding_seal(stranger->peer->binding, BL_DATAGRAM_DATA, datagram, size);
+    size_t whole = bl_binding_seal(stranger->peer->binding, BL_DATAGRAM_DATA, datagram, size,
+                                   bl_net_now(stranger->net));
     stranger_say_raw(stranger, datagram, whole);
+}
+
+size_t stranger_open(struct stranger *stranger, const struct bl_datagram *datagram) {
+    struct bl_binding *binding = stranger->peer->binding;
+    struct bl_protected in = {.datagram = datagram->data};
+    must(bl_data_header_read(&in.header, datagram->data, datagram->size));
+    in.payload_size = datagram->size - BL_DATA_HEADER_SIZE - BL_DATA_TAG_SIZE;
+    must(bl_protection_open(&binding->protection, &in, bl_net_now(stranger->net)));
+    return in.payload_size;
 }
 
 void stranger_say_raw(struct stranger *stranger, const void *data, size_t size) {

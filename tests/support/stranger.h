@@ -49,9 +49,12 @@ void stranger_say(struct stranger *stranger, const void *frame, size_t size,
 void stranger_say_on(struct stranger *stranger, uint8_t channel, const void *frame, size_t size);
 /** One MESSAGE or SEGMENT with @p size bytes of data, on its channel. */
 void stranger_say_piece(struct stranger *stranger, const struct bl_piece *piece);
-/** Any bytes as a DATA datagram over its link, where ENet's would be. */
+/** Any bytes sealed as a DATA datagram over its link, where ENet's would be. */
 void stranger_say_enet(struct stranger *stranger, const void *data, size_t size);
-/** Any bytes as a datagram. */
+/** Opens in place one of its link that the test has received past its endpoint. @return the size of
+ * the payload */
+size_t stranger_open(struct stranger *stranger, const struct bl_datagram *datagram);
+/** Any bytes as a datagram, unsealed. */
 void stranger_say_raw(struct stranger *stranger, const void *data, size_t size);
 
 #endif

@@ -474,9 +474,13 @@ void world_run(struct world *world, uint32_t ms) {
 /* ---- what a test does and asks */
 
 void world_connect(struct world *world, unsigned client) {
-    struct belay_connect_opts opts = BELAY_CONNECT_OPTS_INIT;
+    world_connect_with(world, client, (struct belay_connect_opts)BELAY_CONNECT_OPTS_INIT);
+}
+
+void world_connect_with(struct world *world, unsigned client, struct belay_connect_opts opts) {
     char name[32];
-    opts.invite = world->address;
+    opts.struct_size = sizeof opts;
+    opts.invite = opts.invite != NULL ? opts.invite : world->address;
     opts.login = name;
     opts.login_size = (size_t)snprintf(name, sizeof name, "player %u", client);
     world->clients[client].attempts++;

@@ -118,6 +118,8 @@ void world_step(struct world *world);
 
 /** The client begins to log in as "player N". */
 void world_connect(struct world *world, unsigned client);
+/** The same by another way in: what is not given is as in world_connect(). */
+void world_connect_with(struct world *world, unsigned client, struct belay_connect_opts opts);
 /** All of them do, and have. */
 void world_open(struct world *world);
 /** The 16 bytes by which the default accept names the user of this client's newest attempt. */

@@ -118,7 +118,7 @@ static const struct golden goldens[] = {
                 .channels = {{.mode = BELAY_UNRELIABLE, .name = 7}}, .login = LENT("")}},
      0},
     {"WELCOME",
-     BYTES("\x02" "\x00\x01" "\x00\x00\x00\x01" "\x00\x00\x03\xe8" "\x00\x00\x17\x70"
+     BYTES("\x02" "\x00\x02" "\x00\x00\x00\x01" "\x00\x00\x03\xe8" "\x00\x00\x17\x70"
            "\x00\x00\xea\x60" "\x01\x00" "\x00\x14\x00\x00" "0123456789abcdef" "the rules"),
      {.welcome = {.features = 1, .heartbeat_ms = 1000, .lost_ms = 6000, .resume_window_ms = 60000,
                   .credit_messages = 256, .credit_bytes = 1310720, .user_id = "0123456789abcdef",
@@ -255,8 +255,8 @@ static const struct bad {
     {"HELLO of 17 channels",
      BYTES(HELLO_TO_COUNT "\x11" ZEROS_16 ZEROS_16 ZEROS_16 "\0\0\0" "login")},
     {"HELLO of fewer channels than it says", BYTES(HELLO_TO_COUNT "\x02" "\0\0\0" "\0\0")},
-    {"WELCOME of version 2",
-     BYTES("\x02" "\0\x02" "\0\0\0\0" "\0\0\0\x01" "\0\0\0\x01" "\0\0\0\0" "\0\0" "\0\0\0\0" ZEROS_16)},
+    {"WELCOME of version 3",
+     BYTES("\x02" "\0\x03" "\0\0\0\0" "\0\0\0\x01" "\0\0\0\x01" "\0\0\0\0" "\0\0" "\0\0\0\0" ZEROS_16)},
     {"REFUSE that says 2 to coming back", BYTES("\x03" "\0\0\0\x05" "\x02" "\0\0\0\0" "\0")},
     {"REFUSE with a text shorter than said", BYTES("\x03" "\0\0\0\x05" "\0" "\0\0\0\0" "\x02" "x")},
     {"REFUSE with a text longer than said", BYTES("\x03" "\0\0\0\x05" "\0" "\0\0\0\0" "\x01" "xx")},
@@ -319,10 +319,10 @@ START_TEST(the_largest_hello_fits_a_frame) {
 END_TEST
 
 START_TEST(sizes_are_those_of_the_protocol) {
-    ck_assert_uint_eq(BL_FRAME_SIZE_MAX, 1148);
-    ck_assert_uint_eq(BL_MESSAGE_DATA_MAX, 1142);
-    ck_assert_uint_eq(BL_SEGMENT_DATA_MAX, 1134);
-    ck_assert_uint_eq(BL_FRAGMENT_DATA_MAX, 1140);
+    ck_assert_uint_eq(BL_FRAME_SIZE_MAX, 1146);
+    ck_assert_uint_eq(BL_MESSAGE_DATA_MAX, 1140);
+    ck_assert_uint_eq(BL_SEGMENT_DATA_MAX, 1132);
+    ck_assert_uint_eq(BL_FRAGMENT_DATA_MAX, 1138);
     ck_assert_uint_eq(BL_FRAGMENTS_MAX, 8);
 }
 END_TEST

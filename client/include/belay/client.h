@@ -41,12 +41,15 @@ struct belay_client_opts {
  * call only. */
 struct belay_connect_opts {
     size_t struct_size;
-    const char *invite; /* required: "host:port" or "belay://host:port"; host is localhost or a
-                           number, and in this version this machine or a simulated one */
-    const char *known_servers; /* not in this version, which has no encryption: leave NULL */
-    const void *token;         /* likewise */
+    const char *invite;        /* "belay://host:port/KEY", as belay_server_invite() writes it, or
+                                  "host:port": this machine, or a server whose key is known. With a
+                                  token: where to dial, instead of the places in it */
+    const char *known_servers; /* file of keys by host and port: a server that is not in it is
+                                  written down at the first visit, and must have the same key ever
+                                  after, or the attempt ends with BELAY_REASON_SERVER_KEY_CHANGED */
+    const void *token; /* as the login service gave it: the whole blob, good for one login */
     size_t token_size;
-    const void *ticket; /* likewise */
+    const void *ticket; /* not in this version: leave NULL */
     size_t ticket_size;
     const void
         *login; /* for the server's LOGIN event: a name, say; at most BELAY_LOGIN_MAX bytes */
@@ -65,11 +68,12 @@ enum belay_result belay_client_create(struct belay_client **out,
                                       const struct belay_client_opts *opts);
 
 /**
- * Begins to connect and log in. Never blocks; the outcome is one event, OPEN or CLOSED. Legal again
- * on the same client once CLOSED has been polled.
+ * Begins to connect and log in. Never blocks, also where a name must be looked up; the outcome is
+ * one event, OPEN or CLOSED. Legal again on the same client once CLOSED has been polled.
  *
- * @return BELAY_OK, BELAY_E_INVALID, BELAY_E_ADDRESS, BELAY_E_TOO_BIG (login), BELAY_E_STATE (a
- *         session is open or being opened), BELAY_E_NO_MEMORY
+ * @return BELAY_OK, BELAY_E_INVALID, BELAY_E_ADDRESS, BELAY_E_KEY (invite, token or known_servers
+ *         malformed, or a server elsewhere whose key is not known), BELAY_E_TOO_BIG (login),
+ *         BELAY_E_STATE (a session is open or being opened), BELAY_E_NO_MEMORY, BELAY_E_SYSTEM
  */
 enum belay_result belay_client_connect(struct belay_client *client,
                                        const struct belay_connect_opts *opts);
@@ -128,12 +132,48 @@ enum belay_result belay_client_info(const struct belay_client *client,
 enum belay_result belay_client_stats(const struct belay_client *client, struct belay_stats *stats);
 
 /**
+ * The system says that the network is another one: from wireless to mobile, say. An open session
+ * says so to the server at once, under a tag that nobody on the old network has seen, and goes on;
+ * an attempt dials anew at once. Without it the change is noticed too, with the next datagram.
+ */
+void belay_client_network_changed(struct belay_client *client);
+
+/**
  * Tells the server that this client will be silent for a while, as behind a loading screen: that
  * silence does not count. At most BELAY_PAUSE_MS_MAX.
  *
  * @return BELAY_OK, BELAY_E_STATE (not logged in), BELAY_E_NO_MEMORY
  */
 enum belay_result belay_client_pause(struct belay_client *client, uint32_t ms);
+
+/**
+ * Asks a server what it says of itself, or all that are near who is there; with or without a
+ * session, and without a login. Only servers of the options' game answer, or of any game where
+ * there is none. Never blocks: who has not answered within BELAY_QUERY_MS, or has a name that
+ * cannot be looked up, will not.
+ *
+ * @param address  "host:port"; an invite, and then no other key is believed; or "lan:port": whoever
+ *                 listens on that port on this machine or in its local networks
+ * @return BELAY_OK, BELAY_E_ADDRESS, BELAY_E_INVALID (NULL, or nobody can be asked there),
+ *         BELAY_E_KEY, BELAY_E_WOULD_BLOCK (too many at once: poll, then go on), BELAY_E_NO_MEMORY,
+ *         BELAY_E_SYSTEM
+ */
+enum belay_result belay_client_query(struct belay_client *client, const char *address);
+
+/** One answer. Not authenticated: a rumour until connect() has succeeded. */
+struct belay_found {
+    char invite[160]; /* for connect(): "belay://address:port/KEY"; "address:port" when the server
+                         lets in with a token only */
+    uint32_t rtt_ms;
+    uint32_t sessions, session_max; /* how many it has, and how many it takes */
+    const void *data; /* of belay_server_set_public_info(); a stranger's bytes: clean before show */
+    size_t size;      /* at most BELAY_PUBLIC_INFO_MAX */
+};
+/**
+ * The next answer, if there is one; a service() that waits returns for it. What the last one lent
+ * is given back.
+ */
+bool belay_client_poll_found(struct belay_client *client, struct belay_found *found);
 
 #ifdef __cplusplus
 }

@@ -22,7 +22,7 @@ extern "C" {
     X(BELAY_EVENT_MESSAGE, 3)      /* both [must] */                                               \
     X(BELAY_EVENT_CLOSED, 4)       /* both [must]: the one end, of a refused connect too */        \
     X(BELAY_EVENT_DOWN, 5)         /* both: no link, the session is kept for window_ms */          \
-    X(BELAY_EVENT_LINK, 7)         /* both: suspect, or good again; for the signal bars */         \
+    X(BELAY_EVENT_LINK, 7)         /* both: suspect, good again, or moved; for the signal bars */  \
     X(BELAY_EVENT_BACKPRESSURE, 8) /* both: on above 75 % of a send cap, or once a send() would    \
                                       block; off at 50 % and with room */                          \
     X(BELAY_EVENT_RETURNED, 12)    /* both: a reliable message that will not be sent: expired */   \
@@ -39,6 +39,11 @@ enum belay_event_type {
 struct belay_login_event {
     const void *data; /* what it gave connect(); never NULL */
     size_t size;
+    const void
+        *token_data; /* what the login service put into its token; NULL: it came without one */
+    size_t token_size;
+    uint8_t user_id[16]; /* that its token names; accept() may name another */
+    bool has_user_id;
 };
 
 /** OPEN: logged in. */
@@ -74,6 +79,7 @@ struct belay_down_event {
 /** LINK: how good the link is has changed. */
 struct belay_link_event {
     bool suspect;
+    bool migrated; /* the other side has another address since the last such event (see info) */
 };
 
 /** BACKPRESSURE: the send buffer fills, or has room again. */

@@ -12,16 +12,26 @@
 #define BELAY_RESUME_WINDOW_MS_DEFAULT 60000 /* how long a session without a link is kept */
 #define BELAY_CONNECT_MS_DEFAULT       10000 /* a client's attempt gives up after this */
 #define BELAY_PAUSE_MS_MAX             30000 /* the longest silence that pause() can announce */
+#define BELAY_QUERY_MS                 2000  /* a server that has not answered by then will not */
+
+/* What may come in, on average over a second. */
+#define BELAY_HANDSHAKE_RATE_DEFAULT 8        /* handshakes from one address; 64 at once */
+#define BELAY_DATAGRAM_RATE_DEFAULT  20000    /* datagrams of one session */
+#define BELAY_BYTE_RATE_DEFAULT      33554432 /* and their bytes */
 
 /* Sizes. */
-#define BELAY_SESSIONS_DEFAULT 64
-#define BELAY_SESSIONS_MAX     4095 /* peers of one ENet host */
-#define BELAY_CHANNELS_MAX     16
-#define BELAY_CHANNEL_NAME_MAX 31      /* bytes */
-#define BELAY_MESSAGE_MAX      1048576 /* one reliable message: 1 MiB */
-#define BELAY_UNRELIABLE_MAX   8192    /* one unreliable or sequenced message */
-#define BELAY_LOGIN_MAX        1024    /* login and welcome payloads */
-#define BELAY_REASON_TEXT_MAX  128     /* bytes of a reason's text, without its end */
+#define BELAY_SESSIONS_DEFAULT   64
+#define BELAY_SESSIONS_MAX       4095 /* peers of one ENet host */
+#define BELAY_CHANNELS_MAX       16
+#define BELAY_CHANNEL_NAME_MAX   31      /* bytes */
+#define BELAY_MESSAGE_MAX        1048576 /* one reliable message: 1 MiB */
+#define BELAY_UNRELIABLE_MAX     8192    /* one unreliable or sequenced message */
+#define BELAY_LOGIN_MAX          1024    /* login and welcome payloads */
+#define BELAY_REASON_TEXT_MAX    128     /* bytes of a reason's text, without its end */
+#define BELAY_PUBLIC_INFO_MAX    512     /* what QUERY is answered with */
+#define BELAY_INVITE_SIZE        320     /* room for any invite, with its end */
+#define BELAY_TOKEN_AUDIENCE_MAX 64      /* bytes of a server's name, as tokens name it */
+#define BELAY_TOKEN_DATA_MAX     128     /* bytes of application data in a token */
 #define BELAY_SEND_MESSAGES_DEFAULT                                                                \
     1024 /* per session, kept until the other side has handled them */
 #define BELAY_SEND_BYTES_DEFAULT 2097152

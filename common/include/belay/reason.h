@@ -21,12 +21,18 @@ extern "C" {
     X(BELAY_REASON_SERVER_STOPPED, 7, "the server stopped")                                        \
     X(BELAY_REASON_BAD_LOGIN, 10, "the login was refused")                                         \
     X(BELAY_REASON_LOGIN_DEADLINE, 11, "the login took too long")                                  \
+    X(BELAY_REASON_TOKEN_EXPIRED, 12, "the token has expired; get a new one")                      \
+    X(BELAY_REASON_TOKEN_BAD, 13, "the server cannot read the token")                              \
+    X(BELAY_REASON_TOKEN_USED, 14, "the token was used before; get a new one")                     \
+    X(BELAY_REASON_WRONG_SERVER, 15, "the token is for another server")                            \
+    X(BELAY_REASON_SERVER_KEY_CHANGED, 16, "the server has another key than the one known")        \
     X(BELAY_REASON_VERSION, 17, "the two sides speak different versions")                          \
     X(BELAY_REASON_CHANNELS, 18, "the two sides declare different channels")                       \
     X(BELAY_REASON_PROTOCOL, 19, "the other side broke the protocol")                              \
     X(BELAY_REASON_OVERLOAD, 20, "too busy or out of memory")                                      \
     X(BELAY_REASON_STATE_LOST, 21, "the session could not be resumed")                             \
     X(BELAY_REASON_UNREACHABLE, 22, "no answer from the server")                                   \
+    X(BELAY_REASON_CLOCK_SKEW, 23, "the token is not valid yet: a clock is wrong")                 \
     X(BELAY_REASON_FEATURE, 24, "a required feature is missing")                                   \
     X(BELAY_REASON_BACKLOG, 25, "the receiver did not keep up")
 

@@ -19,6 +19,7 @@ extern "C" {
     X(BELAY_E_GONE, -7, "stale handle, or the session is closed")                                  \
     X(BELAY_E_TOO_BIG, -8, "over a documented limit")                                              \
     X(BELAY_E_STATE, -9, "not legal now, as sending before OPEN")                                  \
+    X(BELAY_E_KEY, -10, "a key, token or ticket is malformed, expired or for another server")      \
     X(BELAY_E_SYSTEM, -11, "the operating system refused; belay_error() holds its words")
 
 enum belay_result {

@@ -16,8 +16,8 @@ extern "C" {
     X(BELAY_DROP_SIZE, 0, "datagram empty or over 1,200 bytes")                                    \
     X(BELAY_DROP_KIND, 1, "datagram of a kind that is not for us")                                 \
     X(BELAY_DROP_HANDSHAKE, 2, "malformed or unasked-for handshake datagram")                      \
-    X(BELAY_DROP_REFUSED, 3, "newcomer refused: full, draining or another version")                \
-    X(BELAY_DROP_BINDING, 4, "datagram of no binding, or not from its binding's address")          \
+    X(BELAY_DROP_REFUSED, 3, "newcomer refused: full, draining, or by another way in")             \
+    X(BELAY_DROP_BINDING, 4, "sealed datagram of no binding")                                      \
     X(BELAY_DROP_LATE, 5, "datagram of a binding that has ended")                                  \
     X(BELAY_DROP_COMMAND, 6, "ENet command off the allow-list")                                    \
     X(BELAY_DROP_FRAME, 7, "malformed frame")                                                      \
@@ -26,14 +26,24 @@ extern "C" {
     X(BELAY_DROP_DUPLICATE, 10, "message that had come before")                                    \
     X(BELAY_DROP_STALE, 11, "sequenced message overtaken by a newer one, or a piece of one")       \
     X(BELAY_DROP_UNREAD, 12, "unreliable message while too many wait to be polled")                \
-    X(BELAY_DROP_MEMORY, 13, "no memory to take it in")
+    X(BELAY_DROP_MEMORY, 13, "no memory to take it in")                                            \
+    X(BELAY_DROP_FORGED, 14, "sealed datagram that does not open: forged, replayed or too late")   \
+    X(BELAY_DROP_VERSION, 15, "newcomer of another protocol version or game")                      \
+    X(BELAY_DROP_COOKIE, 16, "newcomer with a forged or old cookie, asked to come again")          \
+    X(BELAY_DROP_RATE, 17, "over a rate: of one address's newcomers, of one session")              \
+    X(BELAY_DROP_PROOF, 18, "newcomer whose proof is wrong")                                       \
+    X(BELAY_DROP_TOKEN, 19, "token that does not open: altered, or of an unknown key")             \
+    X(BELAY_DROP_EXPIRED, 20, "token that has expired")                                            \
+    X(BELAY_DROP_EARLY, 21, "token that is not valid yet: a clock is wrong")                       \
+    X(BELAY_DROP_USED, 22, "token that was used before")                                           \
+    X(BELAY_DROP_AUDIENCE, 23, "token for another server")
 
 enum belay_drop {
 #define BELAY_DROP_ENUM_(name, value, meaning) name = value,
     BELAY_DROPS(BELAY_DROP_ENUM_)
 #undef BELAY_DROP_ENUM_
 };
-#define BELAY_DROP_COUNT 16
+#define BELAY_DROP_COUNT 32
 
 struct belay_stats {
     size_t struct_size; /* set by the caller, as by BELAY_STATS_INIT */

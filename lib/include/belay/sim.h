@@ -46,6 +46,8 @@ struct belay_sim *belay_sim_create(uint64_t seed);
 void belay_sim_destroy(struct belay_sim *sim);
 /** Moves the only clock. Call service() on everything in the network afterwards. */
 void belay_sim_advance(struct belay_sim *sim, uint32_t ms);
+/** Sets the wall clock, by which tokens are judged; it then goes on with the virtual one. */
+void belay_sim_set_wall(struct belay_sim *sim, uint64_t unix_ms);
 /**
  * Sets a client's link from now on; what is under way keeps its time, unless a cut ends it. client
  * NULL sets every client's, later ones included; link NULL is a perfect one.

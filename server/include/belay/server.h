@@ -17,21 +17,39 @@ extern "C" {
 struct belay_server;
 struct belay_sim;
 
+/** Who is let in; their values may be or-ed. */
+enum belay_admit {
+    BELAY_ADMIT_DEFAULT = 0,
+    BELAY_ADMIT_TOKEN = 1, /* whoever has a token of the login service */
+    BELAY_ADMIT_KEY = 2,   /* whoever knows the server's public key (invite, LAN, known servers);
+                              the LOGIN event decides */
+};
+
 /** How to start a server. Start from BELAY_SERVER_OPTS_INIT; a zero field means its default. Read
  * during the call only. */
 struct belay_server_opts {
     size_t struct_size;  /* filled in by the INIT macro */
-    const char *listen;  /* address and port, as "127.0.0.1:7777" (the default); port 0 picks one */
+    const char *listen;  /* address and port, as "*:7777" (IPv4 and IPv6) or "192.0.2.1:7777";
+                            port 0 picks one; default "127.0.0.1:7777": this machine only */
     belay_socket socket; /* with adopt: serve on this bound UDP socket instead of listen. It is
                             the server's from success on, and closed with it */
     bool adopt;
-    const char *key_file;   /* not in this version, which has no encryption: leave NULL */
-    const char *token_keys; /* likewise */
-    const char *game;       /* what is played and its version, as "arena/3"; a client with
-                               another one is refused with BELAY_REASON_VERSION; default "" */
+    const char *key_file;   /* the server's own key pair, by which clients know it again; made, for
+                               its owner's eyes only, if missing. NULL: a new one for this run */
+    const char *token_keys; /* key file shared with the login service; read again when it changes */
+    const char *name; /* the audience that a token may name; default "": only tokens without */
+    unsigned admit;   /* enum belay_admit, or-ed; default: with token_keys TOKEN, else KEY */
+    uint32_t handshake_rate; /* handshakes a second from one address, eight seconds' worth at once;
+                                four times as many from its network (IPv4 /24, IPv6 /48).
+                                BELAY_FOREVER: no limit; these three: defaults in limits.h */
+    uint32_t datagram_rate, byte_rate; /* of one session; what comes beyond is dropped */
+    const char *game; /* what is played and its version, as "arena/3"; a client with
+                         another one is refused with BELAY_REASON_VERSION; default "" */
     const struct belay_channel *channels; /* default: 0 reliable, 1 unreliable */
     uint8_t channel_count;
-    uint32_t session_max;  /* at most BELAY_SESSIONS_MAX; default BELAY_SESSIONS_DEFAULT */
+    uint32_t session_max; /* at most BELAY_SESSIONS_MAX; default BELAY_SESSIONS_DEFAULT */
+    uint32_t login_max; /* logins that may be under way at once, half-open handshakes included; more
+                           are refused with BELAY_REASON_OVERLOAD; default session_max */
     uint32_t heartbeat_ms; /* these five: defaults in <belay/limits.h> */
     uint32_t lost_ms;
     uint32_t resume_window_ms;
@@ -55,7 +73,8 @@ struct belay_server_opts {
  * @param out  the server, to end with belay_server_destroy(); untouched on failure, and nothing is
  *             left behind then
  * @return BELAY_OK, BELAY_E_INVALID (belay_error() names the field), BELAY_E_ADDRESS,
- * BELAY_E_IN_USE, BELAY_E_NO_MEMORY, BELAY_E_ENET_PORT, BELAY_E_SYSTEM
+ * BELAY_E_IN_USE, BELAY_E_KEY (key_file, token_keys), BELAY_E_NO_MEMORY, BELAY_E_ENET_PORT,
+ * BELAY_E_SYSTEM
  */
 enum belay_result belay_server_start(struct belay_server **out,
                                      const struct belay_server_opts *opts);
@@ -163,6 +182,31 @@ enum belay_result belay_server_info(const struct belay_server *server, belay_ses
 void belay_server_set_user(struct belay_server *server, belay_session session, void *user);
 /** @return BELAY_OK, BELAY_E_INVALID (stats->struct_size) */
 enum belay_result belay_server_stats(const struct belay_server *server, struct belay_stats *stats);
+
+/**
+ * Writes an invite, "belay://host:port/KEY": all that a client needs to be let in by
+ * BELAY_ADMIT_KEY.
+ *
+ * @param host  a name or a numeric address by which others reach this machine, without a port; NULL
+ *              is the best guess: the address that the server listens on, else the one from which
+ *              this machine speaks to the rest of the world. Behind a NAT that is no good outside
+ * @param text  BELAY_INVITE_SIZE bytes are always enough
+ * @return BELAY_OK, BELAY_E_STATE (it lets in with a token only, or has been stopped),
+ *         BELAY_E_ADDRESS, BELAY_E_INVALID (host), BELAY_E_TOO_BIG (for @p size)
+ */
+enum belay_result belay_server_invite(const struct belay_server *server, const char *host,
+                                      char *text, size_t size);
+
+/**
+ * What anybody may ask for without a login, beside the number of sessions and their limit: a name,
+ * a map. For server lists and LANs; nothing before the first call. Answers are limited by the
+ * asker's network, and never larger than the question.
+ *
+ * @param data  copied; NULL with size 0 is nothing again
+ * @return BELAY_OK, BELAY_E_TOO_BIG (over BELAY_PUBLIC_INFO_MAX), BELAY_E_INVALID (NULL)
+ */
+enum belay_result belay_server_set_public_info(struct belay_server *server, const void *data,
+                                               size_t size);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,219 @@
+/*
+ * What has come over bindings.
+ *
+ * Only a datagram that opens changes anything: it proves a pending binding, tells where the other
+ * side is now, and is then for the peer. Its address alone means nothing.
+ */
+#include "lib/peer/endpoint_parts.h"
+
+#include <string.h>
+
+#define GONE_INTERVAL (200 * BL_MILLISECOND)
+
+/** One datagram on its way in. */
+struct arrival {
+    const struct bl_datagram *datagram;
+    struct bl_binding *binding;
+    struct bl_protected opened;
+    const uint8_t *payload;
+    bl_time now;
+};
+
+static bool open_datagram(struct bl_endpoint *endpoint, struct arrival *arrival) {
+    const struct bl_datagram *datagram = arrival->datagram;
+    struct bl_protected *in = &arrival->opened;
+    if (!bl_data_header_read(&in->header, datagram->data, datagram->size)) {
+        bl_endpoint_drop(endpoint, BELAY_DROP_BINDING);
+        return false;
+    }
+    arrival->binding = bl_bindings_by_tag(&endpoint->bindings, in->header.tag);
+    if (arrival->binding == NULL) {
+        bl_endpoint_drop(endpoint, BELAY_DROP_BINDING);
+        return false;
+    }
+    in->datagram = datagram->data;
+    in->payload_size = datagram->size - BL_DATA_HEADER_SIZE - BL_DATA_TAG_SIZE;
+    arrival->payload = datagram->data + BL_DATA_HEADER_SIZE;
+    if (!bl_protection_open(&arrival->binding->protection, in, arrival->now)) {
+        bl_endpoint_drop(endpoint, BELAY_DROP_FORGED);
+        return false;
+    }
+    return true;
+}
+
+static void send_challenge(struct bl_endpoint *endpoint, struct bl_binding *binding) {
+    uint8_t *out = bl_endpoint_next_out(endpoint);
+    struct bl_writer writer = bl_writer_of(out + BL_DATA_HEADER_SIZE, BL_CHALLENGE_PAYLOAD);
+    bl_write_bytes(&writer, binding->path.challenge, BL_CHALLENGE_SIZE);
+    bl_write_u32(&writer, binding->spare_tag);
+    size_t size = bl_binding_seal(binding, BL_DATAGRAM_CHALLENGE, out, BL_CHALLENGE_PAYLOAD,
+                                  bl_net_now(endpoint->net));
+    bl_endpoint_commit(endpoint, &binding->path.candidate, size);
+    bl_path_sent(&binding->path, &binding->path.candidate, size);
+}
+
+static void tell_migrated(struct bl_endpoint *endpoint, struct bl_binding *binding) {
+    struct bl_peer *peer = binding->peer;
+    if (peer != NULL && peer->receiver != NULL) {
+        endpoint->ops->migrated(peer->receiver);
+    }
+}
+
+/** Server: one session's flood must not be everybody's. */
+static bool is_within_rates(const struct bl_endpoint *endpoint, const struct arrival *arrival) {
+    const struct bl_admission *rules = endpoint->gate.opts.admission;
+    struct bl_binding *binding = arrival->binding;
+    return bl_bucket_take(&binding->datagram_bucket, &rules->datagrams, 1, arrival->now) &&
+           bl_bucket_take(&binding->byte_bucket, &rules->bytes, (uint32_t)arrival->datagram->size,
+                          arrival->now);
+}
+
+/** Server: looks where the datagram came from, and by which of its tags. */
+static void follow(struct bl_endpoint *endpoint, const struct arrival *arrival) {
+    struct bl_binding *binding = arrival->binding;
+    const struct bl_heard heard = {
+        .from = &arrival->datagram->address,
+        .size = arrival->datagram->size,
+        .newest = arrival->opened.newest,
+    };
+    if (arrival->opened.header.tag == binding->spare_tag) {
+        bl_binding_follow(binding);
+    }
+    if (bl_path_heard(&binding->path, &heard, endpoint->bindings.random)) {
+        send_challenge(endpoint, binding);
+    }
+}
+
+/** Client: the server has been found, where this came from if that is one of its addresses. */
+static void find(struct bl_endpoint *endpoint, const struct arrival *arrival) {
+    struct bl_binding *binding = arrival->binding;
+    if (!binding->searching || !arrival->opened.newest) {
+        return;
+    }
+    for (size_t i = 0; i < endpoint->known_count; i++) {
+        if (bl_address_equal(&endpoint->known[i], &arrival->datagram->address)) {
+            bl_path_init(&binding->path, &endpoint->known[i]);
+        }
+    }
+    binding->searching = false;
+}
+
+static void take_response(struct bl_endpoint *endpoint, const struct arrival *arrival) {
+    if (arrival->opened.payload_size != BL_CHALLENGE_SIZE) {
+        bl_endpoint_drop(endpoint, BELAY_DROP_BINDING);
+        return;
+    }
+    if (bl_path_answered(&arrival->binding->path, &arrival->datagram->address, arrival->payload)) {
+        tell_migrated(endpoint, arrival->binding);
+    }
+}
+
+static void answer_challenge(struct bl_endpoint *endpoint, const struct arrival *arrival) {
+    struct bl_binding *binding = arrival->binding;
+    if (arrival->opened.payload_size != BL_CHALLENGE_PAYLOAD) {
+        bl_endpoint_drop(endpoint, BELAY_DROP_BINDING);
+        return;
+    }
+    struct bl_reader reader = bl_reader_of(arrival->payload + BL_CHALLENGE_SIZE, 4);
+    if (arrival->opened.newest) { /* one that was overtaken names a spare of before */
+        bl_binding_take_spare(binding, bl_read_u32(&reader));
+    }
+    uint8_t *out = bl_endpoint_next_out(endpoint);
+    memcpy(out + BL_DATA_HEADER_SIZE, arrival->payload, BL_CHALLENGE_SIZE);
+    bl_endpoint_send_sealed(endpoint, binding, BL_DATAGRAM_RESPONSE, BL_CHALLENGE_SIZE);
+}
+
+static void answer_gone(struct bl_endpoint *endpoint, const struct arrival *arrival) {
+    struct bl_binding *binding = arrival->binding;
+    bl_endpoint_drop(endpoint, BELAY_DROP_LATE);
+    if (binding->answered_at != 0 && arrival->now - binding->answered_at < GONE_INTERVAL) {
+        return;
+    }
+    binding->answered_at = arrival->now;
+    bl_endpoint_next_out(endpoint);
+    bl_endpoint_send_sealed(endpoint, binding, BL_DATAGRAM_GONE, 0);
+}
+
+/** Server: the first datagram under the new keys. The path stays where ACCEPT was received, which
+ * is proven now; whoever writes another address on this datagram has to answer from there. */
+static bool prove(struct bl_endpoint *endpoint, const struct arrival *arrival) {
+    struct bl_binding *binding = arrival->binding;
+    struct bl_newcomer *newcomer = binding->newcomer;
+    bl_duration round_trip =
+        newcomer->accepted_at == BL_TIME_NEVER ? -1 : arrival->now - newcomer->accepted_at;
+    struct bl_peer *peer = bl_endpoint_make_peer(endpoint, binding, round_trip);
+    if (peer == NULL) {
+        return false;
+    }
+    endpoint->ops->bound(endpoint->user, peer, &newcomer->identity);
+    bl_binding_forget_newcomer(binding);
+    return peer->receiver != NULL; /* nobody took it: it comes again and is answered with GONE */
+}
+
+static void take_data(struct bl_endpoint *endpoint, const struct arrival *arrival) {
+    struct bl_binding *binding = arrival->binding;
+    if (binding->state == BL_BINDING_ENDED) {
+        answer_gone(endpoint, arrival);
+        return;
+    }
+    struct bl_peer *peer = binding->peer;
+    if (!bl_peer_receive(peer, arrival->datagram->data + BL_DATA_HEADER_SIZE,
+                         arrival->opened.payload_size, arrival->now)) {
+        bl_endpoint_drop(endpoint, BELAY_DROP_COMMAND);
+        return;
+    }
+    if (peer->receiver != NULL) {
+        endpoint->ops->progress(peer->receiver);
+    }
+}
+
+static void take_gone(struct bl_endpoint *endpoint, const struct arrival *arrival) {
+    struct bl_peer *peer = arrival->binding->peer;
+    if (arrival->opened.payload_size > 0) {
+        bl_endpoint_drop(endpoint, BELAY_DROP_BINDING);
+    } else if (peer == NULL) {
+        bl_endpoint_drop(endpoint, BELAY_DROP_LATE); /* never answered: two tombstones would talk
+                                                        for ever */
+    } else if (peer->receiver == NULL) {
+        peer->release_by = 0; /* nobody is left to acknowledge its last words */
+    } else {
+        endpoint->ops->gone(peer->receiver);
+    }
+}
+
+void bl_endpoint_take_sealed(struct bl_endpoint *endpoint, const struct bl_datagram *datagram) {
+    struct arrival arrival = {.datagram = datagram, .now = bl_net_now(endpoint->net)};
+    if (!open_datagram(endpoint, &arrival)) {
+        return;
+    }
+    if (endpoint->server && !is_within_rates(endpoint, &arrival)) {
+        bl_endpoint_drop(endpoint, BELAY_DROP_RATE);
+        return;
+    }
+    enum bl_datagram_kind kind = arrival.opened.header.kind;
+    bool proving = arrival.binding->state == BL_BINDING_PENDING;
+    if (proving && kind != BL_DATAGRAM_DATA) {
+        bl_endpoint_drop(endpoint, BELAY_DROP_KIND);
+        return;
+    }
+    if (proving && !prove(endpoint, &arrival)) {
+        return;
+    }
+    if (endpoint->server && kind == BL_DATAGRAM_RESPONSE) {
+        take_response(endpoint, &arrival);
+    }
+    if (endpoint->server) {
+        follow(endpoint, &arrival);
+    } else {
+        find(endpoint, &arrival);
+    }
+    if (kind == BL_DATAGRAM_DATA) {
+        take_data(endpoint, &arrival);
+    } else if (kind == BL_DATAGRAM_GONE) {
+        take_gone(endpoint, &arrival);
+    } else if (kind == BL_DATAGRAM_CHALLENGE && !endpoint->server) {
+        answer_challenge(endpoint, &arrival);
+    } else if (kind != BL_DATAGRAM_RESPONSE || !endpoint->server) {
+        bl_endpoint_drop(endpoint, BELAY_DROP_KIND);
+    }
+}

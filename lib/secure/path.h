@@ -1,0 +1,52 @@
+/*
+ * Where the other side of one binding is, and how it moves there (docs/protocol.md "CHALLENGE and
+ * RESPONSE"; RFC 9000 8.2 and 9.3).
+ *
+ * The address in use is proven. At most one other is a candidate: the newest datagram came from it,
+ * but anybody could have sent a copy from there, so it gets no more bytes than came from it until
+ * it has answered its challenge.
+ */
+#ifndef BL_SECURE_PATH_H
+#define BL_SECURE_PATH_H
+
+#include "common/random.h"
+#include "lib/net/address.h"
+#include "lib/wire/datagram.h"
+
+#define BL_CHALLENGE_SIZE          8
+#define BL_CHALLENGE_DATAGRAM_SIZE (BL_DATA_HEADER_SIZE + BL_CHALLENGE_PAYLOAD + BL_DATA_TAG_SIZE)
+
+struct bl_path {
+    struct bl_address address; /* in use */
+    bool probing;              /* there is a candidate; the rest is about it */
+    bool challenge_due;        /* its challenge waits until enough has come from it */
+    struct bl_address candidate;
+    uint8_t challenge[BL_CHALLENGE_SIZE];
+    uint64_t received, sent; /* bytes of datagrams */
+};
+
+/** @param address proven by the handshake */
+void bl_path_init(struct bl_path *path, const struct bl_address *address);
+
+/** An authentic datagram of the binding has come. */
+struct bl_heard {
+    const struct bl_address *from;
+    size_t size; /* of the whole datagram */
+    bool newest; /* no higher number has been opened */
+};
+/**
+ * Takes notice of every datagram that opens, once. A RESPONSE first goes to bl_path_answered().
+ *
+ * @return whether to send a CHALLENGE with path->challenge to path->candidate now
+ */
+bool bl_path_heard(struct bl_path *path, const struct bl_heard *heard, struct bl_random *random);
+/** @return whether the path is another from now on: the candidate's */
+bool bl_path_answered(struct bl_path *path, const struct bl_address *from,
+                      const uint8_t response[BL_CHALLENGE_SIZE]);
+
+/** Where a datagram of this size goes; valid until the path changes. */
+const struct bl_address *bl_path_where_to(const struct bl_path *path, size_t size);
+/** Takes notice of every datagram that is sent over the binding, the CHALLENGE too. */
+void bl_path_sent(struct bl_path *path, const struct bl_address *to, size_t size);
+
+#endif

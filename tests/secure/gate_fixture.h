@@ -1,0 +1,269 @@
+/* A gate, and those who knock at it: what the tests of the gate start from. */
+#ifndef BL_TESTS_SECURE_GATE_FIXTURE_H
+#define BL_TESTS_SECURE_GATE_FIXTURE_H
+
+#include "lib/secure/dial.h"
+#include "lib/secure/gate.h"
+#include "tests/support/test.h"
+#include <string.h>
+
+#define NOW        (1000 * BL_SECOND)
+#define WALL       (INT64_C(1700000000) * BL_SECOND)
+#define WALL_MS    ((uint64_t)(WALL / BL_MILLISECOND))
+#define STARTED_MS (WALL_MS - 10000)
+#define GAME       UINT64_C(0x1122334455667788)
+#define KEY_ID     7
+
+/** What stands behind the gate; `at` is the time at which it is knocked. */
+struct gatehouse {
+    struct bl_memory memory;
+    struct bl_timer_wheel wheel;
+    struct bl_random random;
+    struct bl_bindings bindings;
+    struct belay_stats stats;
+    struct bl_token_keys keys;
+    struct bl_admission admission;
+    struct bl_gate gate;
+    struct bl_moment at;
+    struct bl_address address;
+    const struct belay_reason *turned_away; /* what admit() says */
+    uint32_t asked_count;
+};
+static struct gatehouse host;
+
+/** Who knocks: a client's attempt, whose OPEN a test may alter. */
+struct caller {
+    struct bl_address from;
+    struct bl_dial dial;
+};
+
+enum verdict {
+    SILENCE,
+    AGAIN, /* RETRY */
+    ADMITTED,
+    HINTED, /* a DENY without authenticator */
+    DENIED, /* one with it */
+};
+
+struct reply {
+    enum verdict verdict;
+    uint32_t code; /* of a DENY */
+    size_t size;
+    uint8_t bytes[BL_OPEN_SIZE];
+};
+
+static inline const struct belay_reason *admit(void *user) {
+    ck_assert_ptr_eq(user, &host);
+    host.asked_count++;
+    return host.turned_away;
+}
+
+static inline struct bl_address address_of(const char *text) {
+    struct bl_address address;
+    ck_assert_int_eq(bl_address_parse(&address, text, true), BELAY_OK);
+    return address;
+}
+
+static inline enum belay_result open_gate_with(const struct belay_hooks *hooks) {
+    host = (struct gatehouse){.at = {NOW, WALL - 10 * BL_SECOND}};
+    host.address = address_of("10.0.0.1:1");
+    bl_memory_init(&host.memory, hooks, 0);
+    bl_timer_wheel_init(&host.wheel, NOW);
+    bl_random_init_seeded(&host.random, 7);
+    bl_bindings_init(&host.bindings, &host.memory, &host.wheel, &host.random, true);
+    host.keys = (struct bl_token_keys){.keys = {{.id = KEY_ID}}, .count = 1};
+    bl_random_bytes(&host.random, host.keys.keys[0].secret.bytes, BL_SECRET_SIZE);
+    host.admission = (struct bl_admission){.by_token = true,
+                                           .by_key = true,
+                                           .name = "eu-1",
+                                           .token_keys = &host.keys,
+                                           .rate = BELAY_FOREVER};
+    bl_key_pair_make(&host.admission.key, &host.random);
+    const struct bl_gate_opts opts = {.bindings = &host.bindings,
+                                      .memory = &host.memory,
+                                      .random = &host.random,
+                                      .stats = &host.stats,
+                                      .admission = &host.admission,
+                                      .game = GAME,
+                                      .pending_max = 1000,
+                                      .admit = admit,
+                                      .user = &host};
+    enum belay_result result = bl_gate_init(&host.gate, &opts, &host.at);
+    host.at.wall = WALL;
+    return result;
+}
+
+static inline void open_gate(void) {
+    ck_assert_int_eq(open_gate_with(NULL), BELAY_OK);
+}
+
+static inline void close_gate(void) {
+    bl_gate_finish(&host.gate);
+    bl_bindings_finish(&host.bindings);
+    ck_assert_uint_eq(host.memory.used, 0);
+    ck_assert_uint_eq(host.wheel.count, 0);
+}
+
+/** The gate again, with another rate for each address. */
+static inline void open_gate_at_rate(uint32_t rate) {
+    struct bl_gate_opts opts = host.gate.opts;
+    bl_gate_finish(&host.gate);
+    host.admission.rate = rate;
+    ck_assert_int_eq(bl_gate_init(&host.gate, &opts, &host.at), BELAY_OK);
+    host.gate.started_ms = STARTED_MS;
+}
+
+static inline struct bl_token fresh_token(void) {
+    struct bl_token token = {
+        .head = {.not_before_ms = WALL_MS - 5000, .expiry_ms = WALL_MS + 60000},
+        .data_size = 3,
+        .data = {'r', 'e', 'd'},
+    };
+    bl_random_bytes(&host.random, token.user_id, sizeof token.user_id);
+    bl_random_bytes(&host.random, token.id, sizeof token.id);
+    bl_random_bytes(&host.random, token.secret.bytes, BL_SECRET_SIZE);
+    return token;
+}
+
+static inline void dial_with(struct caller *caller, struct bl_dial_target *target) {
+    caller->from = address_of("192.0.2.9:9");
+    target->addresses[0] = host.address;
+    target->address_count = 1;
+    bl_dial_start(&caller->dial, target, GAME, &host.random, host.at.now);
+}
+
+/** A caller that shows @p size bytes as its token, and knows the secret of a true one. */
+static inline void come_with_bytes(struct caller *caller, const struct bl_secret *secret,
+                                   const uint8_t *bytes, size_t size) {
+    struct bl_dial_target target = {
+        .token = bytes, .token_size = (uint16_t)size, .session_secret = *secret};
+    dial_with(caller, &target);
+}
+
+static inline void come_with(struct caller *caller, const struct bl_token *token) {
+    uint8_t sealed[BL_TOKEN_SIZE_MAX];
+    size_t size = bl_token_seal(sealed, token, &host.keys.keys[0], &host.random);
+    come_with_bytes(caller, &token->secret, sealed, size);
+}
+
+static inline void come_with_fresh_token(struct caller *caller) {
+    const struct bl_token token = fresh_token();
+    come_with(caller, &token);
+}
+
+static inline void come_by_key(struct caller *caller) {
+    struct bl_dial_target target = {.has_key = true};
+    memcpy(target.server_key, host.admission.key.public, BL_PUBLIC_SIZE);
+    dial_with(caller, &target);
+}
+
+/** Proves the OPEN as it has become. */
+static inline void prove_again(struct caller *caller) {
+    bl_open_proof(caller->dial.open + BL_OPEN_PROVEN_SIZE, &caller->dial.credentials,
+                  caller->dial.open);
+    bl_hash(caller->dial.open_hash, caller->dial.open, BL_OPEN_FIXED_SIZE);
+}
+
+static inline void take_cookie(struct caller *caller) {
+    bl_cookie_make(&host.gate.cookies, caller->dial.open + BL_OPEN_FIXED_SIZE, &caller->from,
+                   caller->dial.open + 14, host.at.now);
+    prove_again(caller);
+}
+
+static inline bool ends_in_zeros(const struct reply *reply) {
+    static const uint8_t nothing[BL_PROOF_SIZE];
+    return memcmp(reply->bytes + reply->size - BL_PROOF_SIZE, nothing, BL_PROOF_SIZE) == 0;
+}
+
+static inline void judge_deny(const struct caller *caller, struct reply *reply) {
+    struct bl_dial dial = caller->dial;
+    struct bl_deny deny;
+    const struct bl_datagram datagram = {host.address, reply->bytes, reply->size};
+    bool authentic = bl_dial_denied(&dial, &datagram, &deny);
+    ck_assert(authentic || ends_in_zeros(reply));
+    ck_assert(bl_deny_read(&deny, reply->bytes, reply->size));
+    ck_assert_mem_eq(deny.nonce, caller->dial.open + 14, BL_NONCE_SIZE);
+    ck_assert_uint_gt(deny.text_size, 0);
+    reply->verdict = authentic ? DENIED : HINTED;
+    reply->code = deny.code;
+}
+
+/** Sends the caller's OPEN as it is, or what is left of it. */
+static inline struct reply knock_sized(const struct caller *caller, size_t size) {
+    struct reply reply = {0};
+    uint8_t *open = malloc(size + 1); /* of this size: the sanitizer guards its end */
+    memcpy(open, caller->dial.open, size);
+    const struct bl_datagram datagram = {caller->from, open, size};
+    reply.size = bl_gate_open(&host.gate, &datagram, &host.at, reply.bytes);
+    free(open);
+    ck_assert_uint_le(reply.size, size); /* no answer is larger than its question */
+    switch (bl_datagram_kind(reply.bytes, reply.size)) {
+    case 0:
+        break;
+    case BL_DATAGRAM_RETRY:
+        reply.verdict = AGAIN;
+        break;
+    case BL_DATAGRAM_ACCEPT:
+        reply.verdict = ADMITTED;
+        break;
+    case BL_DATAGRAM_DENY:
+        judge_deny(caller, &reply);
+        break;
+    default:
+        ck_abort_msg("an answer of kind %u", reply.bytes[0]);
+    }
+    return reply;
+}
+
+static inline struct reply knock(const struct caller *caller) {
+    return knock_sized(caller, BL_OPEN_SIZE);
+}
+
+static inline void must_be(const struct reply *reply, enum verdict verdict, uint32_t code) {
+    ck_assert_int_eq(reply->verdict, verdict);
+    ck_assert_uint_eq(reply->code, code);
+}
+
+/** Knocks, and is counted under @p cause, or not at all (BELAY_DROP_COUNT). */
+static inline void must_get(const struct caller *caller, enum verdict verdict, uint32_t code,
+                            unsigned cause) {
+    const struct belay_stats before = host.stats;
+    const struct reply reply = knock(caller);
+    must_be(&reply, verdict, code);
+    for (unsigned i = 0; i < BELAY_DROP_COUNT; i++) {
+        ck_assert_msg(host.stats.dropped[i] == before.dropped[i] + (i == cause),
+                      "counted as %u, not %u", i, cause);
+    }
+}
+
+static inline void must_be_admitted(const struct caller *caller) {
+    must_get(caller, ADMITTED, 0, BELAY_DROP_COUNT);
+}
+
+/** Reads an ACCEPT as the client does; the keys of both ends then agree. */
+static inline struct bl_binding *binding_of(const struct caller *caller,
+                                            const struct reply *reply) {
+    struct bl_dial dial = caller->dial;
+    struct bl_dialed dialed;
+    uint8_t bytes[BL_OPEN_SIZE];
+    memcpy(bytes, reply->bytes, sizeof bytes);
+    const struct bl_datagram datagram = {host.address, bytes, reply->size};
+    ck_assert(bl_dial_accepted(&dial, &datagram, host.at.now, &dialed));
+    struct bl_binding *binding = bl_bindings_by_tag(&host.bindings, dialed.params.tag);
+    ck_assert_ptr_nonnull(binding);
+    ck_assert_uint_eq(binding->tag, dialed.params.tag);
+    ck_assert_uint_eq(binding->spare_tag, dialed.params.spare_tag);
+    ck_assert_int_eq(binding->protection.suite, dialed.suite);
+    ck_assert_mem_eq(&binding->protection.send_key, &dialed.keys.down, BL_SECRET_SIZE);
+    ck_assert_mem_eq(&binding->protection.now, &dialed.keys.up, BL_SECRET_SIZE);
+    return binding;
+}
+
+/** Too many have come without a cookie within this second. */
+static inline void make_busy(void) {
+    static const struct bl_rate unproven = {BL_UNPROVEN_RATE, BL_UNPROVEN_RATE};
+    while (bl_bucket_take(&host.gate.unproven, &unproven, 1, host.at.now)) {
+    }
+}
+
+#endif
