@@ -1,0 +1,88 @@
+"""ENet datagrams and frames, from docs/protocol.md alone, as far as client.py needs them."""
+
+import struct
+
+from secure import Reader, fnv1a, need
+
+ACKNOWLEDGE, SEND_RELIABLE, SEND_UNSEQUENCED = 0x01, 0x86, 0x49
+HELLO, WELCOME, REFUSE, CLOSE, PING, PONG, HANDLED = 1, 2, 3, 4, 7, 8, 9
+MESSAGE, DATAGRAM = 16, 19
+SENT_TIME = 0x8000
+
+
+def acknowledge(channel, sequence, sent_time):
+    return struct.pack("!BBHHH", ACKNOWLEDGE, channel, sequence, sequence, sent_time)
+
+
+def send_reliable(channel, sequence, frame):
+    return struct.pack("!BBHH", SEND_RELIABLE, channel, sequence, len(frame)) + frame
+
+
+def send_unsequenced(group, frame):
+    return struct.pack("!BBHHH", SEND_UNSEQUENCED, 0, 0, group, len(frame)) + frame
+
+
+def enet_datagram(sent_time, commands):
+    return struct.pack("!HH", SENT_TIME, sent_time % 65536) + b"".join(commands)
+
+
+def read_enet_datagram(datagram):
+    """Gives the sent time and the commands: (command, channel, sequence or group, frame)."""
+    reader = Reader(datagram)
+    sent_time = reader.number(2) & SENT_TIME and reader.number(2)
+    commands = []
+    while reader.data:
+        command, channel, sequence = reader.number(1), reader.number(1), reader.number(2)
+        need(command in (ACKNOWLEDGE, SEND_RELIABLE, SEND_UNSEQUENCED), "another ENet command")
+        if command == ACKNOWLEDGE:
+            need(reader.number(2) == sequence, "an acknowledgement of two sequences")
+            reader.take(2)
+            commands.append((command, channel, sequence, b""))
+            continue
+        if command == SEND_UNSEQUENCED:
+            need(channel == 0 and sequence == 0, "unsequenced, but not on channel 0")
+            sequence = reader.number(2)
+        frame = reader.take(reader.number(2))
+        need(1 <= len(frame) <= 1148, "size of the frame")
+        commands.append((command, channel, sequence, frame))
+    need(1 <= len(commands) <= 32, "number of commands")
+    return sent_time, commands
+
+
+def hello(version, login):
+    channels = b"".join(
+        struct.pack("!BH", mode, fnv1a(name) & 0xFFFF)
+        for mode, name in ((0, "reliable"), (1, "unreliable"))
+    )
+    head = struct.pack("!BHIIHIB", HELLO, version, 0, 0, 256, 1 << 20, 2)
+    return head + channels + login
+
+
+def read_welcome(frame):
+    fields = struct.unpack("!BHIIIIHI", frame[:25])
+    names = ("type", "version", "features", "heartbeat", "lost", "window", "messages", "bytes")
+    return dict(zip(names, fields)) | {"user_id": frame[25:41], "payload": frame[41:]}
+
+
+def message(channel, sequence, data):
+    return struct.pack("!BBI", MESSAGE, channel, sequence) + data
+
+
+def datagram(channel, sequence, data):
+    return struct.pack("!BBI", DATAGRAM, channel, sequence) + data
+
+
+def handled(channel, sequence):
+    return struct.pack("!BBBI", HANDLED, 1, channel, sequence)
+
+
+def close(code, text):
+    words = text.encode()
+    return struct.pack("!BIBIB", CLOSE, code, 0, 0, len(words)) + words
+
+
+def read_close(frame):
+    """Of CLOSE and REFUSE: code and text."""
+    _, code, _, _, size = struct.unpack("!BIBIB", frame[:11])
+    need(len(frame) == 11 + size, "size of the text")
+    return code, frame[11:].decode()

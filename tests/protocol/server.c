@@ -1,0 +1,74 @@
+/*
+ * What client.py speaks to: lets everybody in, and sends every login and message back.
+ *
+ *     server DESCRIPTOR KEYS     serves on this UDP socket; KEYS: key file of the login service
+ *
+ * The message "close" is answered with the end of its session, "stop" with the end of the server.
+ */
+#include <belay/server.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool says(const struct belay_event *event, const char *text) {
+    return event->message.size == strlen(text) &&
+           memcmp(event->message.data, text, event->message.size) == 0;
+}
+
+/** False: it is time to stop. */
+static bool answer(struct belay_server *server, const struct belay_event *event) {
+    struct belay_reason reason = {.code = 1000, .text = "as you wished"};
+    switch (event->type) {
+    case BELAY_EVENT_LOGIN:
+        /* Whoever came with a token hears what was in it. */
+        belay_server_accept(server, event->session, NULL,
+                            event->login.token_data ? event->login.token_data : event->login.data,
+                            event->login.token_data ? event->login.token_size : event->login.size);
+        return true;
+    case BELAY_EVENT_MESSAGE:
+        if (says(event, "close")) {
+            belay_server_close(server, event->session, &reason);
+            return true;
+        }
+        belay_server_send(server, event->session, event->message.channel, event->message.data,
+                          event->message.size);
+        return !says(event, "stop");
+    case BELAY_EVENT_CLOSED:
+        printf("closed: %s\n", event->closed.reason->text);
+        return true;
+    default:
+        return true;
+    }
+}
+
+int main(int argc, char **argv) {
+    struct belay_server_opts opts = BELAY_SERVER_OPTS_INIT;
+    struct belay_server *server;
+    struct belay_event event;
+    bool goes_on = true;
+    if (argc != 3) {
+        fprintf(stderr, "usage: server DESCRIPTOR KEYS\n");
+        return 2;
+    }
+    opts.socket = (belay_socket)atoi(argv[1]);
+    opts.adopt = true;
+    opts.token_keys = argv[2];
+    opts.admit = BELAY_ADMIT_TOKEN | BELAY_ADMIT_KEY;
+    opts.name = "eu-1";
+    opts.game = "arena/3";
+    if (belay_server_start(&server, &opts) < 0) {
+        fprintf(stderr, "%s\n", belay_error());
+        return 1;
+    }
+    if (belay_server_set_public_info(server, "ours", 4) < 0) {
+        fprintf(stderr, "%s\n", belay_error());
+        return 1;
+    }
+    while (goes_on && belay_server_service(server, 1000) == BELAY_OK) {
+        while (goes_on && belay_server_poll(server, &event)) {
+            goes_on = answer(server, &event);
+        }
+    }
+    belay_server_stop(server, 1000);
+    belay_server_destroy(server);
+}
