@@ -19,7 +19,12 @@ static bool start_server(struct bl_fleet *fleet) {
     struct belay_server_opts opts = BELAY_SERVER_OPTS_INIT;
     opts.listen = ADDRESS;
     opts.sim = fleet->sim;
-    opts.session_max = fleet->opts.client_count;
+    opts.session_max = fleet->opts.client_count + fleet->opts.spare_sessions;
+    opts.token_keys = fleet->opts.token_keys;
+    opts.admit = BELAY_ADMIT_KEY | (opts.token_keys != NULL ? BELAY_ADMIT_TOKEN : 0);
+    opts.handshake_rate = BELAY_FOREVER; /* they are all from one network */
+    opts.hooks = fleet->opts.hooks;
+    opts.state_events = fleet->opts.state_events;
     opts.channels = fleet->opts.channels;
     opts.channel_count = fleet->opts.channel_count;
     return belay_server_start(&fleet->server, &opts) == BELAY_OK || complain("server");
@@ -30,6 +35,7 @@ static bool start_client(struct bl_fleet *fleet, uint32_t index) {
     struct belay_connect_opts to = BELAY_CONNECT_OPTS_INIT;
     struct belay_client **client = &fleet->clients[index].client;
     opts.sim = fleet->sim;
+    opts.state_events = fleet->opts.state_events;
     opts.channels = fleet->opts.channels;
     opts.channel_count = fleet->opts.channel_count;
     to.invite = ADDRESS;
@@ -68,16 +74,25 @@ void bl_fleet_finish(struct bl_fleet *fleet) {
     *fleet = (struct bl_fleet){0};
 }
 
-/** A login names its client by index, which is what event.user shows from then on. */
+/** A login names its client by index, which is what event.user shows from then on; whoever does not
+ * is no client of ours, and is let in too. */
 static void admit(struct bl_fleet *fleet, const struct belay_event *event) {
     uint32_t index;
     if (event->login.size != sizeof index) {
+        belay_server_accept(fleet->server, event->session, NULL, NULL, 0);
         return;
     }
     memcpy(&index, event->login.data, sizeof index);
     fleet->clients[index].session = event->session;
     belay_server_set_user(fleet->server, event->session, &fleet->clients[index]);
     belay_server_accept(fleet->server, event->session, NULL, NULL, 0);
+}
+
+static void tell_other(struct bl_fleet *fleet, bool at_server, uint32_t client,
+                       const struct belay_event *event) {
+    if (fleet->opts.other != NULL && event->type != BELAY_EVENT_MESSAGE) {
+        fleet->opts.other(fleet, at_server, client, event);
+    }
 }
 
 static void poll_server(struct bl_fleet *fleet) {
@@ -87,10 +102,15 @@ static void poll_server(struct bl_fleet *fleet) {
         const struct bl_fleet_client *from = event.user;
         if (event.type == BELAY_EVENT_LOGIN) {
             admit(fleet, &event);
+        } else if (from == NULL) {
+            continue; /* not a client's */
         } else if (event.type == BELAY_EVENT_DOWN) {
             fleet->down_count++;
         } else if (event.type == BELAY_EVENT_MESSAGE && fleet->opts.message != NULL) {
             fleet->opts.message(fleet, true, (uint32_t)(from - fleet->clients), &event);
+        }
+        if (from != NULL) {
+            tell_other(fleet, true, (uint32_t)(from - fleet->clients), &event);
         }
     }
 }
@@ -112,6 +132,7 @@ static void poll_client(struct bl_fleet *fleet, uint32_t index) {
         } else if (event.type == BELAY_EVENT_MESSAGE && fleet->opts.message != NULL) {
             fleet->opts.message(fleet, false, index, &event);
         }
+        tell_other(fleet, false, index, &event);
     }
 }
 

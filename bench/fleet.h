@@ -22,9 +22,16 @@ struct bl_fleet_opts {
     /** A message for the server from @p client, or for that client. */
     void (*message)(struct bl_fleet *fleet, bool at_server, uint32_t client,
                     const struct belay_event *event);
+    /** Any other event, after the fleet has handled it; may be NULL. */
+    void (*other)(struct bl_fleet *fleet, bool at_server, uint32_t client,
+                  const struct belay_event *event);
     /** The game's frame: everything has been polled, and what is sent now leaves in this tick. */
     void (*frame)(struct bl_fleet *fleet);
     void *user;
+    bool state_events;       /* for `other` */
+    const char *token_keys;  /* of a server that lets in by token and by key; else by key alone */
+    uint32_t spare_sessions; /* beyond the clients' */
+    const struct belay_hooks *hooks; /* the server's memory; may be NULL */
 };
 
 struct bl_fleet_client {

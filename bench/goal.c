@@ -23,6 +23,10 @@ static const struct goal {
     {"memory", "bytes per idle session on the server, all layers", bl_goal_memory},
     {"idle", "server CPU and datagrams of 1,000 idle sessions, beside raw ENet", bl_goal_idle},
     {"simspeed", "simulated session-seconds per second", bl_goal_simspeed},
+    {"handshake", "round trips from connect() to LOGGED_IN", bl_goal_handshake},
+    {"logins", "secured logins per CPU second of the server", bl_goal_logins},
+    {"rebind", "gaps and losses when a client's address changes", bl_goal_rebind},
+    {"abuse", "10 million hostile datagrams beside honest players", bl_goal_abuse},
 };
 #define GOAL_COUNT (sizeof goals / sizeof *goals)
 

@@ -47,5 +47,9 @@ void bl_goal_narrow(struct bl_goal_run *run);
 void bl_goal_memory(struct bl_goal_run *run);
 void bl_goal_idle(struct bl_goal_run *run);
 void bl_goal_simspeed(struct bl_goal_run *run);
+void bl_goal_handshake(struct bl_goal_run *run);
+void bl_goal_logins(struct bl_goal_run *run);
+void bl_goal_rebind(struct bl_goal_run *run);
+void bl_goal_abuse(struct bl_goal_run *run);
 
 #endif
