@@ -146,6 +146,7 @@ static bool run_seed(struct book *book, uint64_t seed, uint32_t duration_ms) {
     if (!bl_fleet_start(&fleet, &opts)) {
         return false;
     }
+    book->changes_until = 0;
     bool whole = bl_fleet_gather(&fleet, CONNECT_MS);
     bl_fleet_tick(&fleet); /* the last STATE events of logging in */
     begin(&fleet);

@@ -64,11 +64,11 @@ static const struct belay_reason *admit(void *user) {
 static void bound(void *user, struct bl_peer *peer, const struct bl_identity *identity) {
     struct belay_server *server = user;
     belay_session handle = bl_coordinator_resolve(&server->coordinator, identity->id);
-    if (handle == 0) {
+    struct bl_session *session = bl_coordinator_get(&server->coordinator, handle);
+    if (session == NULL || session->peer != NULL) { /* no memory, or a nonce that is a token's id */
         bl_endpoint_release(server->loop.endpoint, peer, 0, BL_TOMBSTONE);
         return;
     }
-    struct bl_session *session = bl_coordinator_get(&server->coordinator, handle);
     bl_session_bind(session, peer);
     if (server->draining) { /* its handshake was half done when that began */
         bl_session_close(session, &draining, 0);

@@ -229,6 +229,14 @@ void bl_resolver_cancel(struct bl_resolver *resolver) {
     }
 }
 
+/** A server's own address: whoever answers for a name must not have us send to many. */
+static bool can_be_dialled(const struct bl_address *address) {
+    if (bl_address_is_ipv4(address)) {
+        return !bl_address_is_any(address) && address->ip[12] < 224;
+    }
+    return !bl_address_is_any(address) && address->ip[0] != 0xFF;
+}
+
 /** Half of the room for each family, so that a long list of one does not crowd out the other. */
 static void add_address(struct bl_lookup_answer *answer, const struct addrinfo *info) {
     union bl_sockaddr from = {0};
@@ -239,11 +247,12 @@ static void add_address(struct bl_lookup_answer *answer, const struct addrinfo *
     }
     memcpy(&from, info->ai_addr, info->ai_addrlen);
     bl_sockaddr_read(&address, &from);
+    ipv4 = bl_address_is_ipv4(&address); /* mapped ones too */
     size_t same = 0;
     for (size_t i = 0; i < answer->count; i++) {
         same += bl_address_is_ipv4(&answer->addresses[i]) == ipv4;
     }
-    if (same < BL_LOOKUP_MAX / 2 && !bl_address_is_any(&address)) { /* a filter's "no such host" */
+    if (same < BL_LOOKUP_MAX / 2 && can_be_dialled(&address)) {
         answer->addresses[answer->count++] = address;
     }
 }

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#define MOVE_INTERVAL BL_SECOND
 #define GONE_INTERVAL (200 * BL_MILLISECOND)
 
 /** One datagram on its way in. */
@@ -68,6 +69,16 @@ static bool is_within_rates(const struct bl_endpoint *endpoint, const struct arr
                           arrival->now);
 }
 
+/** The client seems to be elsewhere. What is in flight is not repeated to where it was, but in
+ * order to where it is; not more often than once in a while, as somebody might play with us. */
+static void begin_move(struct bl_binding *binding, bl_time now) {
+    if (binding->peer != NULL && now - binding->moved_at >= MOVE_INTERVAL) {
+        binding->moved_at = now;
+        binding->repeat_count = 0;
+        bl_peer_restart_timers(binding->peer, now);
+    }
+}
+
 /** Server: looks where the datagram came from, and by which of its tags. */
 static void follow(struct bl_endpoint *endpoint, const struct arrival *arrival) {
     struct bl_binding *binding = arrival->binding;
@@ -79,7 +90,11 @@ static void follow(struct bl_endpoint *endpoint, const struct arrival *arrival) 
     if (arrival->opened.header.tag == binding->spare_tag) {
         bl_binding_follow(binding);
     }
-    if (bl_path_heard(&binding->path, &heard, endpoint->bindings.random)) {
+    bool due = bl_path_heard(&binding->path, &heard, endpoint->bindings.random);
+    if (binding->path.probing && binding->path.heard_count == 1) {
+        begin_move(binding, arrival->now);
+    }
+    if (due) {
         send_challenge(endpoint, binding);
     }
 }
@@ -98,6 +113,19 @@ static void find(struct bl_endpoint *endpoint, const struct arrival *arrival) {
     binding->searching = false;
 }
 
+/** What is in flight went to where the client was. While only so many bytes may go where it seems
+ * to be, the oldest of it comes first, and twice: the rest is of no use without it. */
+static void repeat_ahead(struct bl_endpoint *endpoint, const struct arrival *arrival) {
+    struct bl_binding *binding = arrival->binding;
+    size_t room = bl_path_room(&binding->path);
+    bl_time before = binding->repeat_count == 1 ? arrival->now : binding->moved_at;
+    if (room > 0 && binding->peer != NULL &&
+        bl_peer_repeat(binding->peer, room, before + BL_MILLISECOND, arrival->now)) {
+        binding->repeat_count++;
+        bl_host_flush(endpoint->host, arrival->now);
+    }
+}
+
 static void take_response(struct bl_endpoint *endpoint, const struct arrival *arrival) {
     if (arrival->opened.payload_size != BL_CHALLENGE_SIZE) {
         bl_endpoint_drop(endpoint, BELAY_DROP_BINDING);
@@ -105,6 +133,10 @@ static void take_response(struct bl_endpoint *endpoint, const struct arrival *ar
     }
     if (bl_path_answered(&arrival->binding->path, &arrival->datagram->address, arrival->payload)) {
         tell_migrated(endpoint, arrival->binding);
+        if (arrival->binding->peer != NULL) {
+            bl_peer_repeat(arrival->binding->peer, SIZE_MAX, arrival->now + BL_MILLISECOND,
+                           arrival->now);
+        }
     }
 }
 
@@ -164,6 +196,9 @@ static void take_data(struct bl_endpoint *endpoint, const struct arrival *arriva
     }
     if (peer->receiver != NULL) {
         endpoint->ops->progress(peer->receiver);
+    }
+    if (endpoint->server) {
+        repeat_ahead(endpoint, arrival);
     }
 }
 

@@ -42,6 +42,8 @@ void bl_handshake_transmit(struct bl_handshake *handshake, const ENetBuffer *pie
 
 /** Sets the timers of everything in flight as bl_rtt_timeout() says, and arms the peer's own. */
 void bl_tune_timers(struct bl_peer *peer, bl_time now);
+/** It has something to send. */
+void bl_peer_mark_dirty(struct bl_peer *peer);
 /** Once, on a peer that has just connected: no pings, no throttle, no time-outs of ENet's own. */
 void bl_tune_connected(struct bl_peer *peer, bl_time now);
 /** Before each service call: no bandwidth limits. */

@@ -40,7 +40,7 @@ static void transmit(struct bl_port *port, const ENetBuffer *pieces, size_t piec
     host->ops->transmit(host->user, host->serving, spans, piece_count);
 }
 
-static void mark_dirty(struct bl_peer *peer) {
+void bl_peer_mark_dirty(struct bl_peer *peer) {
     struct bl_host *host = peer->host;
     if (peer->dirty) {
         return;
@@ -86,7 +86,7 @@ static void forget_dirty(struct bl_peer *peer) {
 
 static void retransmission_due(struct bl_timer *timer, bl_time now) {
     (void)now;
-    mark_dirty(BL_CONTAINER_OF(timer, struct bl_peer, timer));
+    bl_peer_mark_dirty(BL_CONTAINER_OF(timer, struct bl_peer, timer));
 }
 
 enum belay_result bl_host_create(struct bl_host **out, const struct bl_host_opts *opts,
@@ -254,7 +254,7 @@ bool bl_peer_receive(struct bl_peer *peer, uint8_t *datagram, size_t size, bl_ti
     if (enet_list_empty(&peer->enet->acknowledgements)) {
         peer->owed_acks = 0;
     } else {
-        mark_dirty(peer);
+        bl_peer_mark_dirty(peer);
     }
     return true;
 }
@@ -265,7 +265,7 @@ bool bl_peer_send(struct bl_peer *peer, uint8_t channel, struct bl_packet *packe
         return false;
     }
     peer->loose_count += (((ENetPacket *)packet)->flags & ENET_PACKET_FLAG_UNSEQUENCED) != 0;
-    mark_dirty(peer);
+    bl_peer_mark_dirty(peer);
     return true;
 }
 

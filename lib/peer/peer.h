@@ -100,6 +100,16 @@ bool bl_peer_send(struct bl_peer *peer, uint8_t channel, struct bl_packet *packe
 /** Sends what dirty peers have queued and what is due for repetition, through ops.transmit. */
 void bl_host_flush(struct bl_host *host, bl_time now);
 /** Something reliable that was sent is not yet acknowledged. */
+/** What is in flight is waited for anew, as if it had been sent now. */
+void bl_peer_restart_timers(struct bl_peer *peer, bl_time now);
+/**
+ * Sends what is in flight once more, without waiting for its time-out: it went where the other side
+ * is no more. Only what was sent before @p since, the oldest first, as far as one datagram of
+ * @p size_max bytes has room for it.
+ *
+ * @return whether there was anything; it leaves with the next flush
+ */
+bool bl_peer_repeat(struct bl_peer *peer, size_t size_max, bl_time since, bl_time now);
 bool bl_peer_is_unacknowledged(const struct bl_peer *peer);
 bool bl_host_is_dirty(const struct bl_host *host);
 

@@ -9,7 +9,10 @@
 #include "lib/peer/host.h"
 
 #include "common/serial.h"
+#include "lib/wire/datagram.h"
 
+/* What a datagram needs beside its commands. */
+#define DATAGRAM_SIZE (BL_DATA_HEADER_SIZE + sizeof(ENetProtocolHeader) + BL_DATA_TAG_SIZE)
 /* Beyond a day ENet takes a difference of times for a wrap and makes it huge: only this is never
  * reached. */
 #define NEVER_MS      UINT32_MAX
@@ -61,4 +64,57 @@ void bl_tune_timers(struct bl_peer *peer, bl_time now) {
     /* What was due more than a day ago ENet takes for the future: then it is due now. */
     enet->nextTimeout = now_ms + (enet_uint32)(earliest > 0 ? earliest : 0);
     bl_timer_arm(wheel, &peer->timer, now + earliest * BL_MILLISECOND);
+}
+
+void bl_peer_restart_timers(struct bl_peer *peer, bl_time now) {
+    ENetPeer *enet = peer->enet;
+    for (ENetListIterator at = enet_list_begin(&enet->sentReliableCommands);
+         at != enet_list_end(&enet->sentReliableCommands); at = enet_list_next(at)) {
+        ((ENetOutgoingCommand *)(void *)at)->sentTime = bl_enet_time(now);
+    }
+}
+
+/** What the other side waits for first among what was sent before @p since_ms, but was not at
+ * @p marked_ms: of each channel the lowest number. One that was repeated before stands behind
+ * younger ones in ENet's list. */
+static ENetOutgoingCommand *oldest_before(ENetPeer *enet, enet_uint32 since_ms,
+                                          enet_uint32 marked_ms) {
+    ENetOutgoingCommand *oldest = NULL;
+    for (ENetListIterator at = enet_list_begin(&enet->sentReliableCommands);
+         at != enet_list_end(&enet->sentReliableCommands); at = enet_list_next(at)) {
+        ENetOutgoingCommand *command = (ENetOutgoingCommand *)(void *)at;
+        if (bl_serial_distance(since_ms, command->sentTime) <= 0 ||
+            command->sentTime == marked_ms) {
+            continue;
+        }
+        bool older =
+            oldest != NULL &&
+            command->command.header.channelID == oldest->command.header.channelID &&
+            (int16_t)(command->reliableSequenceNumber - oldest->reliableSequenceNumber) < 0;
+        oldest = oldest == NULL || older ? command : oldest;
+    }
+    return oldest;
+}
+
+bool bl_peer_repeat(struct bl_peer *peer, size_t size_max, bl_time since, bl_time now) {
+    ENetPeer *enet = peer->enet;
+    size_t size = DATAGRAM_SIZE + peer->owed_acks * sizeof(ENetProtocolAcknowledge);
+    enet_uint32 overdue_ms = bl_enet_time(now) - bl_to_ms(timeout_of(peer, now));
+    bool any = false;
+    for (;;) {
+        ENetOutgoingCommand *command = oldest_before(enet, bl_enet_time(since), overdue_ms);
+        if (command == NULL) {
+            break;
+        }
+        size += sizeof(ENetProtocolSendReliable) + command->fragmentLength;
+        if (size > size_max) {
+            break;
+        }
+        command->sentTime = overdue_ms;
+        any = true;
+    }
+    if (any) {
+        bl_peer_mark_dirty(peer);
+    }
+    return any;
 }

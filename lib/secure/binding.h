@@ -52,7 +52,9 @@ struct bl_binding {
     uint8_t nonce[BL_NONCE_SIZE];
     struct bl_protection protection;
     struct bl_path path;
-    bool searching; /* client: nothing comes from there; see bl_endpoint_search() */
+    bl_time moved_at;      /* when the path's candidate was first heard */
+    uint32_t repeat_count; /* of what was in flight then, to it */
+    bool searching;        /* client: nothing comes from there; see bl_endpoint_search() */
     struct bl_newcomer *newcomer;
     struct bl_bucket datagram_bucket, byte_bucket; /* server: what comes in */
     bl_time answered_at;                           /* when GONE left last */

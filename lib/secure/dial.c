@@ -1,5 +1,10 @@
-/* An OPEN is built once; cookie and proof are put behind it, so that the server answers a repeat
- * alike. */
+/*
+ * An OPEN is built once; cookie and proof are put behind it, so that the server answers a repeat
+ * alike.
+ *
+ * A RETRY proves nothing: whoever has seen the OPEN could have sent it, from an address where
+ * nobody is. So it settles for a moment only where the server is.
+ */
 #include "lib/secure/dial.h"
 
 #include "common/assert.h"
@@ -62,9 +67,6 @@ void bl_dial_start(struct bl_dial *dial, const struct bl_dial_target *target, ui
 }
 
 void bl_dial_also(struct bl_dial *dial, const struct bl_dial_target *target) {
-    if (dial->has_cookie) {
-        return; /* a cookie is of use at one address only */
-    }
     memcpy(dial->addresses, target->addresses, sizeof dial->addresses);
     dial->address_count = target->address_count;
 }
@@ -75,9 +77,17 @@ void bl_dial_stop(struct bl_dial *dial) {
     bl_wipe(&dial->credentials, sizeof dial->credentials);
 }
 
+static bool is_settled(const struct bl_dial *dial, bl_time now) {
+    return dial->has_cookie && now < dial->settled_until;
+}
+
 const struct bl_address *bl_dial_write(struct bl_dial *dial, bl_time now, uint8_t *out) {
+    bool by_cookie = dial->cookie_due || is_settled(dial, now);
     memcpy(out, dial->open, BL_OPEN_SIZE);
-    const struct bl_address *to = &dial->addresses[dial->sent_count++ % dial->address_count];
+    const struct bl_address *to =
+        by_cookie ? &dial->cookie_from : &dial->addresses[dial->turn++ % dial->address_count];
+    dial->cookie_due = false;
+    dial->sent_count++;
     dial->sent_at = now;
     bool fast = now - dial->started_at < BL_DIAL_FAST_FOR;
     dial->next_at = now + (fast ? BL_DIAL_REPEAT_FAST : BL_DIAL_REPEAT_SLOW);
@@ -105,6 +115,9 @@ bool bl_dial_retry(struct bl_dial *dial, const struct bl_datagram *datagram, bl_
         bl_equal(dial->open + BL_OPEN_FIXED_SIZE, retry.cookie, BL_COOKIE_SIZE)) {
         return false; /* the answer to a repeat has the cookie that we have already sent back */
     }
+    if (is_settled(dial, now) && !bl_address_equal(&datagram->address, &dial->cookie_from)) {
+        return false;
+    }
     if (dial->by_key && !dial->has_key && dial->trust) {
         learn_key(dial, retry.key);
     }
@@ -117,11 +130,14 @@ bool bl_dial_retry(struct bl_dial *dial, const struct bl_datagram *datagram, bl_
     }
     memcpy(dial->open + BL_OPEN_FIXED_SIZE, retry.cookie, BL_COOKIE_SIZE);
     prove(dial);
-    dial->addresses[0] = datagram->address; /* the cookie is of use there only */
-    dial->address_count = 1;
-    dial->has_cookie = true;
+    if (!dial->has_cookie) {
+        dial->has_cookie = true;
+        dial->settled_until = now + BL_DIAL_SETTLED_FOR;
+    }
+    dial->cookie_from = datagram->address; /* it is of use there only */
     dial->sent_count = 0;
     bool often = now - dial->retried_at < BL_DIAL_REPEAT_FAST; /* somebody plays with us */
+    dial->cookie_due = !often;
     dial->retried_at = now;
     dial->next_at = often ? dial->next_at : now;
     return !often;

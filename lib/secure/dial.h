@@ -14,6 +14,7 @@
 #define BL_DIAL_REPEAT_FAST (250 * BL_MILLISECOND) /* silence is not overload: repeat steadily */
 #define BL_DIAL_REPEAT_SLOW (500 * BL_MILLISECOND)
 #define BL_DIAL_FAST_FOR    (3 * BL_SECOND)
+#define BL_DIAL_SETTLED_FOR BL_SECOND /* from the first cookie on: one address is asked alone */
 
 #define BL_DIAL_ADDRESSES_MAX 16
 
@@ -33,8 +34,12 @@ struct bl_dial_target {
 struct bl_dial {
     bool active;
     bool by_key, has_key, trust, has_cookie, resume;
+    bool cookie_due; /* the next OPEN goes to where the cookie came from */
     struct bl_address addresses[BL_DIAL_ADDRESSES_MAX];
     size_t address_count;
+    struct bl_address cookie_from;
+    bl_time settled_until;
+    uint32_t turn; /* of the addresses */
     uint8_t nonce[BL_NONCE_SIZE];
     uint8_t server_key[BL_PUBLIC_SIZE];
     struct bl_key_pair ephemeral;

@@ -29,7 +29,8 @@ static void ephemeral_over(struct bl_timer *timer, bl_time now) {
 enum belay_result bl_gate_init(struct bl_gate *gate, const struct bl_gate_opts *opts,
                                const struct bl_moment *at) {
     uint32_t rate = opts->admission->rate;
-    *gate = (struct bl_gate){.opts = *opts, .started_ms = (uint64_t)(at->wall / BL_MILLISECOND)};
+    *gate = (struct bl_gate){
+        .opts = *opts, .started = at->now, .started_ms = (uint64_t)(at->wall / BL_MILLISECOND)};
     bl_timer_init(&gate->ephemeral_timer, ephemeral_over);
     bl_cookies_init(&gate->cookies, opts->random, at->now);
     bl_replay_cache_init(&gate->used, opts->memory, opts->random, BL_REPLAY_CAPACITY);

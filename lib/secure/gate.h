@@ -54,7 +54,8 @@ struct bl_moment {
 
 struct bl_gate {
     struct bl_gate_opts opts;
-    uint64_t started_ms; /* wall clock */
+    bl_time started;
+    uint64_t started_ms; /* by the wall clock of that time */
     struct bl_key_pair ephemeral;
     bl_time ephemeral_until;
     struct bl_timer ephemeral_timer; /* wipes it then, also when nobody comes any more */

@@ -51,6 +51,16 @@ static const struct bl_refusal expired = {BELAY_DROP_EXPIRED,
 static const struct bl_refusal used = {BELAY_DROP_USED,
                                        {.code = BELAY_REASON_TOKEN_USED, .come_back = true}};
 
+/** When the gate was opened. A start that is yet to come was written down by a clock that was
+ * ahead, and would keep everybody out until then: so it is what has passed since. */
+static uint64_t started_ms(const struct bl_gate *gate, const struct bl_attempt *attempt) {
+    uint64_t elapsed = (uint64_t)((attempt->at->now - gate->started) / BL_MILLISECOND);
+    if (gate->started_ms <= attempt->wall_ms) {
+        return gate->started_ms;
+    }
+    return attempt->wall_ms > elapsed ? attempt->wall_ms - elapsed : 0;
+}
+
 const struct bl_refusal *bl_judge_token(const struct bl_gate *gate,
                                         const struct bl_attempt *attempt) {
     static const struct bl_refusal early = {
@@ -71,7 +81,7 @@ const struct bl_refusal *bl_judge_token(const struct bl_gate *gate,
     if (verdict != BL_TOKEN_VALID) {
         return verdict == BL_TOKEN_EARLY ? &early : &expired;
     }
-    if (token->head.not_before_ms <= gate->started_ms + BL_TOKEN_SKEW_MS) {
+    if (token->head.not_before_ms <= started_ms(gate, attempt) + BL_TOKEN_SKEW_MS) {
         return &old;
     }
     if (token->audience[0] != '\0' && strcmp(token->audience, gate->opts.admission->name) != 0) {
@@ -81,6 +91,13 @@ const struct bl_refusal *bl_judge_token(const struct bl_gate *gate,
         return &other_game;
     }
     return NULL;
+}
+
+/** Whether half-open handshakes of others may go for this one: not for a token that was used, which
+ * lets nobody in. */
+static bool may_evict(const struct bl_gate *gate, const struct bl_attempt *attempt) {
+    return attempt->open.way != BL_WAY_TOKEN ||
+           !bl_replay_cache_has(&gate->used, attempt->token.id);
 }
 
 const struct bl_refusal *bl_judge_room(const struct bl_gate *gate, const struct bl_attempt *attempt,
@@ -99,7 +116,7 @@ const struct bl_refusal *bl_judge_room(const struct bl_gate *gate, const struct 
     }
     const struct belay_reason *reason = gate->opts.admit(gate->opts.user);
     bool crowded = gate->opts.bindings->pending_count >= gate->opts.pending_max;
-    if ((reason != NULL || crowded) &&
+    if ((reason != NULL || crowded) && may_evict(gate, attempt) &&
         bl_bindings_evict(gate->opts.bindings, attempt->at->now - BL_PENDING_GRACE)) {
         reason = gate->opts.admit(gate->opts.user);
         crowded = false;

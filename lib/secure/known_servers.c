@@ -66,8 +66,7 @@ static enum belay_result open_book(struct book *book, const char *path, struct b
 
 /** Where the line of a server is. */
 struct finding {
-    unsigned line;       /* 0: nowhere */
-    struct bl_slice key; /* the text of its key */
+    unsigned line; /* 0: nowhere */
     struct bl_invite server;
 };
 
@@ -76,15 +75,15 @@ enum line_kind { LINE_EMPTY, LINE_SERVER, LINE_WRONG };
 /** @param out undefined unless it is a LINE_SERVER */
 static enum line_kind read_line(struct finding *out, struct bl_slice line) {
     struct bl_slice place = bl_slice_word(&line);
-    out->key = bl_slice_word(&line);
+    struct bl_slice key = bl_slice_word(&line);
     struct bl_slice more = bl_slice_word(&line);
     char text[BL_INVITE_TEXT_SIZE];
     if (bl_slice_size(&place) == 0) {
         return LINE_EMPTY;
     }
-    size_t size = strlen("belay://") + bl_slice_size(&place) + 1 + bl_slice_size(&out->key);
+    size_t size = strlen("belay://") + bl_slice_size(&place) + 1 + bl_slice_size(&key);
     snprintf(text, sizeof text, "belay://%.*s/%.*s", (int)bl_slice_size(&place), place.at,
-             (int)bl_slice_size(&out->key), out->key.at);
+             (int)bl_slice_size(&key), key.at);
     if (strlen(text) != size || bl_slice_size(&more) > 0) { /* too long, or a zero byte in it */
         bl_fail(BELAY_E_KEY, "it is not \"host:port KEY\"");
         return LINE_WRONG;
@@ -174,16 +173,6 @@ static enum belay_result add_line(const struct book *book, const char *path,
     return result;
 }
 
-/** Every key is as long as any other, so it is written over the old one. */
-static enum belay_result change_line(struct book *book, const struct finding *found,
-                                     const char *path, const struct bl_invite *server) {
-    char key[BL_KEY_TEXT_SIZE];
-    bl_key_text(key, server->key);
-    BELAY_ASSERT(bl_slice_size(&found->key) == strlen(key));
-    memcpy(book->data + (found->key.at - (const char *)book->data), key, strlen(key));
-    return bl_file_replace(path, book->data, book->size);
-}
-
 static enum belay_result remember_locked(const char *path, const struct bl_invite *server,
                                          struct bl_memory *memory) {
     struct book book;
@@ -196,7 +185,10 @@ static enum belay_result remember_locked(const char *path, const struct bl_invit
     if (result == BELAY_OK && found.line == 0) {
         result = add_line(&book, path, server);
     } else if (result == BELAY_OK && !bl_equal(found.server.key, server->key, sizeof server->key)) {
-        result = change_line(&book, &found, path, server);
+        result = bl_fail(BELAY_E_KEY,
+                         "%.256s: line %u, written meanwhile, has another key for this server; if "
+                         "the server's key was changed on purpose, remove that line",
+                         path, found.line);
     }
     close_book(&book);
     return result;

@@ -23,11 +23,12 @@
 enum belay_result bl_known_servers_find(struct bl_invite *known, const char *path,
                                         const struct bl_invite *server, struct bl_memory *memory);
 /**
- * Adds a server that has a key, or gives its line the new key. All else in the file stays as it is;
- * where there is none it is made, for its owner alone.
+ * Adds a server that has a key; a line that it has already is never changed. All else in the file
+ * stays as it is; where there is none it is made, for its owner alone.
  *
- * @return as bl_known_servers_find(), and BELAY_E_STATE: another process is writing; try again
- *         later. On failure the file is as it was
+ * @return as bl_known_servers_find(), also BELAY_E_KEY when its line has another key, and
+ *         BELAY_E_STATE: another process is writing; try again later. On failure the file is as it
+ *         was
  */
 enum belay_result bl_known_servers_remember(const char *path, const struct bl_invite *server,
                                             struct bl_memory *memory);

@@ -47,8 +47,12 @@ bool bl_path_heard(struct bl_path *path, const struct bl_heard *heard, struct bl
         start_probing(path, heard->from, random);
     }
     path->received += heard->size;
-    path->challenge_due = !fits(path, BL_CHALLENGE_DATAGRAM_SIZE);
-    return !path->challenge_due;
+    path->challenge_due |= path->heard_count++ % BL_CHALLENGE_EVERY == 0;
+    if (!path->challenge_due || !fits(path, BL_CHALLENGE_DATAGRAM_SIZE)) {
+        return false;
+    }
+    path->challenge_due = false;
+    return true;
 }
 
 bool bl_path_answered(struct bl_path *path, const struct bl_address *from,
@@ -59,6 +63,11 @@ bool bl_path_answered(struct bl_path *path, const struct bl_address *from,
     path->address = path->candidate;
     stop_probing(path);
     return true;
+}
+
+size_t bl_path_room(const struct bl_path *path) {
+    bool open = path->probing && !path->challenge_due && fits(path, 0);
+    return open ? (size_t)(path->received - path->sent) : 0;
 }
 
 /** Data wait for a challenge that is due, or small datagrams would never leave room for it. */

@@ -14,6 +14,7 @@
 #include "lib/wire/datagram.h"
 
 #define BL_CHALLENGE_SIZE          8
+#define BL_CHALLENGE_EVERY         4 /* datagrams of the candidate: the others make room for data */
 #define BL_CHALLENGE_DATAGRAM_SIZE (BL_DATA_HEADER_SIZE + BL_CHALLENGE_PAYLOAD + BL_DATA_TAG_SIZE)
 
 struct bl_path {
@@ -22,6 +23,7 @@ struct bl_path {
     bool challenge_due;        /* its challenge waits until enough has come from it */
     struct bl_address candidate;
     uint8_t challenge[BL_CHALLENGE_SIZE];
+    uint32_t heard_count;    /* datagrams from it */
     uint64_t received, sent; /* bytes of datagrams */
 };
 
@@ -44,6 +46,10 @@ bool bl_path_heard(struct bl_path *path, const struct bl_heard *heard, struct bl
 bool bl_path_answered(struct bl_path *path, const struct bl_address *from,
                       const uint8_t response[BL_CHALLENGE_SIZE]);
 
+/** How many bytes may still go to the candidate; 0 when there is none, or its challenge comes
+ * first.
+ */
+size_t bl_path_room(const struct bl_path *path);
 /** Where a datagram of this size goes; valid until the path changes. */
 const struct bl_address *bl_path_where_to(const struct bl_path *path, size_t size);
 /** Takes notice of every datagram that is sent over the binding, the CHALLENGE too. */

@@ -87,6 +87,10 @@ static void sweep(struct bl_replay_cache *cache, uint64_t now_ms) {
     cache->swept_until = now_second;
 }
 
+bool bl_replay_cache_has(const struct bl_replay_cache *cache, const uint8_t id[BL_TOKEN_ID_SIZE]) {
+    return bl_hash_map_get(&cache->by_id, id) != NULL;
+}
+
 enum bl_replay bl_replay_cache_use(struct bl_replay_cache *cache,
                                    const uint8_t id[BL_TOKEN_ID_SIZE], uint64_t expiry_ms,
                                    uint64_t now_ms) {
@@ -94,7 +98,7 @@ enum bl_replay bl_replay_cache_use(struct bl_replay_cache *cache,
     if (expiry_ms <= now_ms || expiry_ms <= cache->evicted_until_ms) {
         return BL_REPLAY_EXPIRED;
     }
-    if (bl_hash_map_get(&cache->by_id, id) != NULL) {
+    if (bl_replay_cache_has(cache, id)) {
         return BL_REPLAY_USED;
     }
     if (cache->count >= cache->capacity) {

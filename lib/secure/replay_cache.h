@@ -42,6 +42,7 @@ void bl_replay_cache_finish(struct bl_replay_cache *cache);
 enum bl_replay bl_replay_cache_use(struct bl_replay_cache *cache,
                                    const uint8_t id[BL_TOKEN_ID_SIZE], uint64_t expiry_ms,
                                    uint64_t now_ms);
+bool bl_replay_cache_has(const struct bl_replay_cache *cache, const uint8_t id[BL_TOKEN_ID_SIZE]);
 /** Makes a token fresh again that let nobody in after all. An unknown one is ignored. */
 void bl_replay_cache_forget(struct bl_replay_cache *cache, const uint8_t id[BL_TOKEN_ID_SIZE]);
 

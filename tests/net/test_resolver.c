@@ -383,6 +383,19 @@ START_TEST(what_the_system_cannot_resolve_has_words) {
 }
 END_TEST
 
+/* Whoever answers for a name must not have us send to everybody. */
+START_TEST(an_address_of_many_is_nobodys) {
+    static const char *const many[] = {"224.0.0.1", "239.255.255.250", "255.255.255.255",
+                                       "ff02::1",   "ff0e::1",         "::ffff:224.0.0.1"};
+    for (size_t i = 0; i < COUNT_OF(many); i++) {
+        struct bl_lookup_answer answer = {0};
+        bl_lookup_system(&answer, many[i]);
+        ck_assert_uint_eq(answer.count, 0);
+        ck_assert_ptr_nonnull(strstr(answer.problem, "; check"));
+    }
+}
+END_TEST
+
 static void add_tests(TCase *tests) {
     tcase_add_checked_fixture(tests, begin, end);
     tcase_add_loop_test(tests, numbers_and_localhost_need_no_lookup, 0, COUNT_OF(known));
@@ -400,5 +413,6 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, a_wake_up_under_way_is_over_when_cancel_returns);
     tcase_add_test(tests, the_system_is_asked_for_both_families);
     tcase_add_test(tests, what_the_system_cannot_resolve_has_words);
+    tcase_add_test(tests, an_address_of_many_is_nobodys);
 }
 TEST_MAIN("net/resolver", add_tests)

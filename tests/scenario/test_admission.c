@@ -3,7 +3,10 @@
  * and clients whose address changes. The application's view, over the simulated network.
  */
 #define _GNU_SOURCE
+#include "lib/peer/endpoint_parts.h"
 #include "tests/support/folder.h"
+#include "tests/support/stranger.h"
+#include "tests/support/way_in.h"
 #include "tests/support/world.h"
 #include <belay/token.h>
 
@@ -267,11 +270,56 @@ START_TEST(a_known_server_must_keep_its_key) {
 }
 END_TEST
 
-/* ---- limits */
-
 static void leave_waiting(struct world *world, unsigned client, belay_session session) {
     (void)world, (void)client, (void)session;
 }
+
+/** Dials by key, under a nonce of its choice. */
+static void dial_as(struct stranger *stranger, const uint8_t nonce[BL_NONCE_SIZE]) {
+    const struct bl_dial_target target = dial_target(&stranger->server);
+    struct bl_dial *dial = &stranger->endpoint->dial;
+    stranger->endpoint->game = bl_wire_hash("arena/3");
+    bl_endpoint_dial(stranger->endpoint, &target);
+    memcpy(dial->nonce, nonce, BL_NONCE_SIZE);
+    memcpy(dial->open + 14, nonce, BL_NONCE_SIZE);
+    bl_hash(dial->open_hash, dial->open, BL_OPEN_FIXED_SIZE);
+    stranger_run(stranger, 500);
+}
+
+static struct bl_token opened(const struct token *token) {
+    struct bl_token_keys all;
+    struct bl_token_blob blob;
+    struct bl_token out;
+    ck_assert_int_eq(bl_token_keys_load(&all, keys), BELAY_OK);
+    ck_assert_int_eq(bl_token_blob_read(&blob, token->data, token->size), BL_TOKEN_VALID);
+    ck_assert_int_eq(bl_token_open(&out, blob.token, blob.token_size, &all), BL_TOKEN_VALID);
+    return out;
+}
+
+/* A login is known by its token's id, or by its nonce: a stranger's choice. */
+START_TEST(a_stranger_under_the_id_of_a_token_harms_nobody) {
+    struct world *world =
+        create_with((struct world_opts){.server = {.admit = BELAY_ADMIT_TOKEN | BELAY_ADMIT_KEY}});
+    struct token token = issue((struct belay_token_opts){0});
+    world->login = leave_waiting;
+    connect_by(world, 0, &token);
+    world_run(world, 100);
+    ck_assert_str_eq(told_events(world, SERVER, 0), "LOGIN");
+
+    struct stranger *stranger = stranger_create(world);
+    dial_as(stranger, opened(&token).id);
+    ck_assert_ptr_nonnull(stranger->peer);
+    stranger_say(stranger, "", 1, BL_ORDERED);
+    stranger_run(stranger, 500);
+    ck_assert(stranger->gone);
+    accept_as_the_token_says(world, 0, world->clients[0].session);
+    world_until(world, world_is_open(world, 0), 1000);
+    stranger_destroy(stranger);
+    world_destroy(world);
+}
+END_TEST
+
+/* ---- limits */
 
 /* Logins that nobody decides take so many places and no more. */
 START_TEST(so_many_logins_may_be_under_way) {
@@ -344,6 +392,41 @@ START_TEST(a_changed_address_is_followed_without_a_reconnect) {
 }
 END_TEST
 
+static uint32_t heard_ms, silence_ms;
+
+static void measure_silence(struct world *world, enum world_side side,
+                            const struct belay_event *event) {
+    if (side == CLIENT && event->type == BELAY_EVENT_MESSAGE) {
+        uint32_t silence = world->ms - heard_ms;
+        silence_ms = silence > silence_ms ? silence : silence_ms;
+        heard_ms = world->ms;
+    }
+}
+
+/* What went to where the client was does not wait for its time-out: on a link without loss the
+ * client hears something new 150 ms after its first word from there, less than two round trips. */
+START_TEST(what_was_in_flight_to_the_old_address_is_repeated_at_once) {
+    struct world *world = world_create(&(struct world_opts){.link = {.delay_ms = ONE_WAY_MS}});
+    world_open(world);
+    world->watch = measure_silence;
+    for (int i = 0; i < 100; i++) {
+        if (i == 50) {
+            belay_sim_rebind(world->sim, world->clients[0].it);
+            silence_ms = 0;
+        }
+        ledger_must_send(world, UP, 0, 0, 28);
+        ledger_must_send(world, DOWN, 0, 0, 28);
+        world_run(world, 20);
+    }
+    ck_assert_uint_ge(silence_ms, 2 * ONE_WAY_MS); /* or nothing was measured */
+    ck_assert_uint_le(silence_ms, 3 * ONE_WAY_MS + 20);
+    world_run(world, 500);
+    ledger_check(world, DOWN, 0, 0);
+    ledger_check(world, UP, 0, 0);
+    world_destroy(world);
+}
+END_TEST
+
 /* Without a word from the client the server could not know where it went. */
 START_TEST(a_client_that_is_told_of_a_new_network_says_so_at_once) {
     struct world *world = world_create(&(struct world_opts){.link = {.delay_ms = 20}});
@@ -370,10 +453,12 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, a_full_server_refuses_a_token_within_one_round_trip_and_does_not_use_it);
     tcase_add_test(tests, a_server_of_tokens_lets_nobody_in_by_key);
     tcase_add_test(tests, a_server_may_let_in_both_ways);
+    tcase_add_test(tests, a_stranger_under_the_id_of_a_token_harms_nobody);
     tcase_add_test(tests, a_known_server_must_keep_its_key);
     tcase_add_test(tests, so_many_logins_may_be_under_way);
     tcase_add_loop_test(tests, a_session_above_its_rate_is_cut_down_to_it, 0, COUNT_OF(rates));
     tcase_add_test(tests, a_changed_address_is_followed_without_a_reconnect);
+    tcase_add_test(tests, what_was_in_flight_to_the_old_address_is_repeated_at_once);
     tcase_add_test(tests, a_client_that_is_told_of_a_new_network_says_so_at_once);
 }
 

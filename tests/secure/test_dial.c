@@ -146,13 +146,18 @@ END_TEST
 
 /* RETRY. */
 
-static bool hears_retry_from(const struct bl_address *from, uint8_t cookie, const uint8_t *key) {
+static bool hears_retry_at(bl_time now, const struct bl_address *from, uint8_t cookie,
+                           const uint8_t *key) {
     struct bl_retry retry = {.way = dial.by_key ? BL_WAY_KEY : BL_WAY_TOKEN};
     memset(retry.cookie, cookie, sizeof retry.cookie);
     memcpy(retry.nonce, dial.nonce, sizeof retry.nonce);
     memcpy(retry.key, key, BL_PUBLIC_SIZE);
     const struct bl_datagram datagram = {*from, bytes, bl_retry_write(bytes, &retry)};
-    return bl_dial_retry(&dial, &datagram, START + BL_MILLISECOND);
+    return bl_dial_retry(&dial, &datagram, now);
+}
+
+static bool hears_retry_from(const struct bl_address *from, uint8_t cookie, const uint8_t *key) {
+    return hears_retry_at(START + BL_MILLISECOND, from, cookie, key);
 }
 
 static bool hears_retry(uint8_t cookie, const uint8_t *key) {
@@ -213,6 +218,29 @@ START_TEST(a_cookie_goes_to_the_address_that_gave_it) {
     target = by_key();
     bl_dial_also(&dial, &target);
     ck_assert(bl_address_equal(bl_dial_write(&dial, START, bytes), &other));
+}
+END_TEST
+
+/* Whoever has seen the OPEN can forge a RETRY from any of the addresses: from one where nobody is,
+ * it holds the client up for a moment, and no longer. */
+START_TEST(a_cookie_from_where_nobody_is_does_not_end_the_attempt) {
+    struct bl_dial_target target = ways[_i]();
+    struct bl_address nobody = address_of("[2001:db8::1]:1");
+    bl_time now = START + BL_MILLISECOND;
+    target.address_count = 2;
+    target.addresses[1] = nobody;
+    dial_by(target);
+    ck_assert(hears_retry_from(&nobody, 7, server_key.public));
+    ck_assert(bl_address_equal(bl_dial_write(&dial, now, bytes), &nobody));
+    ck_assert(!hears_retry(8, server_key.public)); /* one server is asked at a time */
+    bool asked = false;
+    for (; !asked && now < START + 2 * BL_SECOND; now = dial.next_at) {
+        asked = bl_address_equal(bl_dial_write(&dial, now, bytes), &server);
+    }
+    ck_assert(asked);
+    ck_assert(hears_retry_at(now, &server, 8, server_key.public));
+    ck_assert(is_sent_back(8));
+    ck_assert(bl_address_equal(bl_dial_write(&dial, now, bytes), &server));
 }
 END_TEST
 
@@ -564,6 +592,8 @@ static void add_asking(TCase *tests) {
     tcase_add_loop_test(tests, a_cookie_is_sent_back_at_once_and_proven, 0, COUNT_OF(ways));
     tcase_add_test(tests, a_cookie_that_was_sent_back_already_hurries_nobody);
     tcase_add_test(tests, a_cookie_goes_to_the_address_that_gave_it);
+    tcase_add_loop_test(tests, a_cookie_from_where_nobody_is_does_not_end_the_attempt, 0,
+                        COUNT_OF(ways));
     tcase_add_test(tests, addresses_that_are_found_later_are_asked_too);
     tcase_add_test(tests, a_retry_with_a_foreign_key_is_a_hint);
     tcase_add_test(tests, a_key_is_taken_on_trust_only_where_that_is_allowed);

@@ -411,6 +411,21 @@ START_TEST(a_clock_that_goes_back_makes_no_expired_token_fresh) {
 }
 END_TEST
 
+/* The clock was an hour ahead when the server began, and has been put right ten seconds later. */
+START_TEST(a_clock_that_was_ahead_at_the_start_keeps_nobody_out) {
+    struct bl_token token = fresh_token();
+    struct caller caller;
+    host.gate.started_ms = WALL_MS + 3600000;
+    host.at.now += 10 * BL_SECOND;
+    come_with(&caller, &token);
+    must_be_admitted(&caller);
+    token = fresh_token();
+    token.head.not_before_ms = WALL_MS - 9000; /* may have been used before */
+    come_with(&caller, &token);
+    must_get(&caller, DENIED, BELAY_REASON_TOKEN_USED, BELAY_DROP_USED);
+}
+END_TEST
+
 START_TEST(a_client_of_another_game_is_refused) {
     struct caller by_token, by_key;
     come_with_fresh_token(&by_token);
@@ -606,6 +621,25 @@ START_TEST(an_old_half_open_handshake_makes_room) {
 }
 END_TEST
 
+START_TEST(a_used_token_takes_nobodys_place) {
+    const struct bl_token token = fresh_token();
+    struct caller first, second, again;
+    host.gate.opts.pending_max = 2;
+    come_with(&first, &token);
+    come_with_fresh_token(&second);
+    come_with(&again, &token);
+    must_be_admitted(&first);
+    must_be_admitted(&second);
+    host.at.now += BL_PENDING_GRACE + BL_MILLISECOND;
+    take_cookie(&again);
+    must_get(&again, DENIED, BELAY_REASON_OVERLOAD, BELAY_DROP_REFUSED);
+    ck_assert_uint_eq(host.bindings.pending_count, 2);
+    come_with_fresh_token(&again);
+    take_cookie(&again);
+    must_be_admitted(&again);
+}
+END_TEST
+
 /* What is no request of ours. */
 
 START_TEST(another_version_is_told_which_one_the_server_speaks) {
@@ -753,6 +787,7 @@ static void add_refusals(TCase *tests) {
     tcase_add_loop_test(tests, a_token_is_judged_by_its_time_audience_and_game, 0,
                         COUNT_OF(judgements));
     tcase_add_test(tests, a_clock_that_goes_back_makes_no_expired_token_fresh);
+    tcase_add_test(tests, a_clock_that_was_ahead_at_the_start_keeps_nobody_out);
     tcase_add_test(tests, a_client_of_another_game_is_refused);
     tcase_add_test(tests, whom_the_host_turns_away_hears_its_reason_and_keeps_its_token);
     tcase_add_test(tests, who_comes_by_key_hears_an_authentic_reason_too);
@@ -764,6 +799,7 @@ static void add_refusals(TCase *tests) {
     tcase_add_test(tests, who_has_used_up_its_rate_loses_no_token);
     tcase_add_test(tests, who_floods_under_anothers_address_does_not_keep_it_out);
     tcase_add_test(tests, an_old_half_open_handshake_makes_room);
+    tcase_add_test(tests, a_used_token_takes_nobodys_place);
     tcase_add_test(tests, another_version_is_told_which_one_the_server_speaks);
     tcase_add_test(tests, a_way_that_is_closed_is_told_so);
     tcase_add_test(tests, an_opening_of_any_other_length_is_dropped);

@@ -73,15 +73,34 @@ START_TEST(an_overtaken_datagram_from_elsewhere_is_not) {
 }
 END_TEST
 
-START_TEST(each_further_datagram_is_challenged_with_the_same_bytes) {
+START_TEST(every_fourth_datagram_is_challenged_with_the_same_bytes) {
     uint8_t challenge[BL_CHALLENGE_SIZE];
-    ck_assert(heard(AWAY, 100, true));
-    memcpy(challenge, path.challenge, sizeof challenge);
-    sent(AWAY, BL_CHALLENGE_DATAGRAM_SIZE);
-    ck_assert(heard(AWAY, 100, true));
-    sent(AWAY, BL_CHALLENGE_DATAGRAM_SIZE);
-    ck_assert(heard(AWAY, 100, false));
+    for (int i = 0; i < 3 * BL_CHALLENGE_EVERY; i++) {
+        bool due = i % BL_CHALLENGE_EVERY == 0;
+        ck_assert_int_eq(heard(AWAY, 100, i % 2 == 0), due);
+        if (i == 0) {
+            memcpy(challenge, path.challenge, sizeof challenge);
+        }
+        if (due) {
+            sent(AWAY, BL_CHALLENGE_DATAGRAM_SIZE);
+        }
+    }
     ck_assert_mem_eq(challenge, path.challenge, sizeof challenge);
+}
+END_TEST
+
+/* What may still go there, for whoever wants to fill it. */
+START_TEST(the_room_at_a_candidate_is_known) {
+    ck_assert_uint_eq(bl_path_room(&path), 0);
+    ck_assert(!heard(AWAY, 30, true)); /* the challenge comes first */
+    ck_assert_uint_eq(bl_path_room(&path), 0);
+    ck_assert(heard(AWAY, 100, true));
+    sent(AWAY, BL_CHALLENGE_DATAGRAM_SIZE);
+    ck_assert_uint_eq(bl_path_room(&path), 130 - BL_CHALLENGE_DATAGRAM_SIZE);
+    sent(AWAY, 50);
+    ck_assert_uint_eq(bl_path_room(&path), 80 - BL_CHALLENGE_DATAGRAM_SIZE);
+    ck_assert(answered(AWAY, path.challenge));
+    ck_assert_uint_eq(bl_path_room(&path), 0);
 }
 END_TEST
 
@@ -97,8 +116,8 @@ START_TEST(a_candidate_gets_as_many_bytes_as_came_from_it) {
     ck_assert_int_eq(where_to(40), AWAY);
     sent(AWAY, 40);
     ck_assert_int_eq(where_to(1), HOME);
-    ck_assert(!heard(AWAY, 30, false)); /* too few for a challenge */
-    ck_assert(heard(AWAY, 8, true));
+    ck_assert(!heard(AWAY, 30, false)); /* and it is not time for a challenge */
+    ck_assert_int_eq(where_to(30), AWAY);
 }
 END_TEST
 
@@ -230,7 +249,8 @@ static struct {
 static struct {
     int in_use, newest_from;
     uint64_t came, went; /* since the newest one comes from there */
-    bool due;
+    unsigned count;
+    bool due, challenge;
 } model;
 
 static void fly(const struct flight *flight) {
@@ -289,10 +309,15 @@ static void model_hears(const struct flight *flight, bool newest, bool moved) {
     if (newest && flight->from != model.newest_from) {
         model.newest_from = flight->from;
         model.came = model.went = 0;
+        model.count = 0;
+        model.due = false;
     }
+    model.challenge = false;
     if (flight->from == model.newest_from && flight->from != model.in_use) {
         model.came += flight->size;
-        model.due = model.came < model.went + BL_CHALLENGE_DATAGRAM_SIZE;
+        model.due |= model.count++ % BL_CHALLENGE_EVERY == 0;
+        model.challenge = model.due && model.came >= model.went + BL_CHALLENGE_DATAGRAM_SIZE;
+        model.due &= !model.challenge;
     }
 }
 
@@ -307,8 +332,7 @@ static void server_receives(const struct flight *flight) {
     bool moved = flight->kind == RESPONSE && answered(flight->from, flight->bytes);
     bool challenge = heard(flight->from, flight->size, newest);
     model_hears(flight, newest, moved);
-    bool probing = model.newest_from != model.in_use;
-    ck_assert_int_eq(challenge, probing && flight->from == model.newest_from && !model.due);
+    ck_assert_int_eq(challenge, model.challenge);
     if (challenge) {
         server_sends(place_of(&path.candidate), CHALLENGE, BL_CHALLENGE_DATAGRAM_SIZE);
     }
@@ -416,7 +440,8 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, the_address_in_use_gets_everything);
     tcase_add_test(tests, the_newest_datagram_from_elsewhere_is_challenged);
     tcase_add_test(tests, an_overtaken_datagram_from_elsewhere_is_not);
-    tcase_add_test(tests, each_further_datagram_is_challenged_with_the_same_bytes);
+    tcase_add_test(tests, every_fourth_datagram_is_challenged_with_the_same_bytes);
+    tcase_add_test(tests, the_room_at_a_candidate_is_known);
     tcase_add_test(tests, a_candidate_gets_as_many_bytes_as_came_from_it);
     tcase_add_test(tests, a_challenge_waits_until_enough_has_come_and_data_wait_for_it);
     tcase_add_test(tests, the_right_response_moves_the_path);
