@@ -79,6 +79,25 @@ static void begin_move(struct bl_binding *binding, bl_time now) {
     }
 }
 
+/**
+ * What is in flight went to where the client was. While only so many bytes may go where it seems to
+ * be, the oldest of it comes first, and twice: the rest is of no use without it.
+ *
+ * @return whether something has left
+ */
+static bool repeat_ahead(struct bl_endpoint *endpoint, const struct arrival *arrival) {
+    struct bl_binding *binding = arrival->binding;
+    size_t room = bl_path_room(&binding->path);
+    bl_time before = binding->repeat_count == 1 ? arrival->now : binding->moved_at;
+    if (room == 0 || binding->peer == NULL ||
+        !bl_peer_repeat(binding->peer, room, before + BL_MILLISECOND, arrival->now)) {
+        return false;
+    }
+    binding->repeat_count++;
+    bl_host_flush(endpoint->host, arrival->now);
+    return true;
+}
+
 /** Server: looks where the datagram came from, and by which of its tags. */
 static void follow(struct bl_endpoint *endpoint, const struct arrival *arrival) {
     struct bl_binding *binding = arrival->binding;
@@ -94,7 +113,10 @@ static void follow(struct bl_endpoint *endpoint, const struct arrival *arrival) 
     if (binding->path.probing && binding->path.heard_count == 1) {
         begin_move(binding, arrival->now);
     }
-    if (due) {
+    bool repeated = (!due || binding->repeat_count == 0) && repeat_ahead(endpoint, arrival);
+    if (due && repeated) {
+        bl_path_postpone(&binding->path);
+    } else if (due) {
         send_challenge(endpoint, binding);
     }
 }
@@ -111,19 +133,6 @@ static void find(struct bl_endpoint *endpoint, const struct arrival *arrival) {
         }
     }
     binding->searching = false;
-}
-
-/** What is in flight went to where the client was. While only so many bytes may go where it seems
- * to be, the oldest of it comes first, and twice: the rest is of no use without it. */
-static void repeat_ahead(struct bl_endpoint *endpoint, const struct arrival *arrival) {
-    struct bl_binding *binding = arrival->binding;
-    size_t room = bl_path_room(&binding->path);
-    bl_time before = binding->repeat_count == 1 ? arrival->now : binding->moved_at;
-    if (room > 0 && binding->peer != NULL &&
-        bl_peer_repeat(binding->peer, room, before + BL_MILLISECOND, arrival->now)) {
-        binding->repeat_count++;
-        bl_host_flush(endpoint->host, arrival->now);
-    }
 }
 
 static void take_response(struct bl_endpoint *endpoint, const struct arrival *arrival) {
@@ -196,9 +205,6 @@ static void take_data(struct bl_endpoint *endpoint, const struct arrival *arriva
     }
     if (peer->receiver != NULL) {
         endpoint->ops->progress(peer->receiver);
-    }
-    if (endpoint->server) {
-        repeat_ahead(endpoint, arrival);
     }
 }
 

@@ -55,6 +55,10 @@ bool bl_path_heard(struct bl_path *path, const struct bl_heard *heard, struct bl
     return true;
 }
 
+void bl_path_postpone(struct bl_path *path) {
+    path->heard_count = 0;
+}
+
 bool bl_path_answered(struct bl_path *path, const struct bl_address *from,
                       const uint8_t response[BL_CHALLENGE_SIZE]) {
     if (!is_candidate(path, from) || !bl_equal(response, path->challenge, sizeof path->challenge)) {

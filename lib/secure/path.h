@@ -42,6 +42,8 @@ struct bl_heard {
  * @return whether to send a CHALLENGE with path->challenge to path->candidate now
  */
 bool bl_path_heard(struct bl_path *path, const struct bl_heard *heard, struct bl_random *random);
+/** The challenge that bl_path_heard() has just asked for comes with the next datagram instead. */
+void bl_path_postpone(struct bl_path *path);
 /** @return whether the path is another from now on: the candidate's */
 bool bl_path_answered(struct bl_path *path, const struct bl_address *from,
                       const uint8_t response[BL_CHALLENGE_SIZE]);

@@ -89,6 +89,15 @@ START_TEST(every_fourth_datagram_is_challenged_with_the_same_bytes) {
 }
 END_TEST
 
+START_TEST(a_postponed_challenge_comes_with_the_next_datagram) {
+    ck_assert(heard(AWAY, 100, true));
+    bl_path_postpone(&path);
+    ck_assert_uint_eq(bl_path_room(&path), 100);
+    ck_assert(heard(AWAY, 100, true));
+    ck_assert(!heard(AWAY, 100, true));
+}
+END_TEST
+
 /* What may still go there, for whoever wants to fill it. */
 START_TEST(the_room_at_a_candidate_is_known) {
     ck_assert_uint_eq(bl_path_room(&path), 0);
@@ -441,6 +450,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, the_newest_datagram_from_elsewhere_is_challenged);
     tcase_add_test(tests, an_overtaken_datagram_from_elsewhere_is_not);
     tcase_add_test(tests, every_fourth_datagram_is_challenged_with_the_same_bytes);
+    tcase_add_test(tests, a_postponed_challenge_comes_with_the_next_datagram);
     tcase_add_test(tests, the_room_at_a_candidate_is_known);
     tcase_add_test(tests, a_candidate_gets_as_many_bytes_as_came_from_it);
     tcase_add_test(tests, a_challenge_waits_until_enough_has_come_and_data_wait_for_it);
