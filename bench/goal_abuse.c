@@ -159,8 +159,8 @@ static void send_some(struct abuse *abuse, const struct bl_hostile_class *class,
                       const struct bl_pool *pool, uint32_t first, uint32_t count) {
     for (uint32_t i = first; i < first + count; i++) {
         const struct bl_pooled *item = &pool->items[i % pool->count];
-        const struct bl_datagram datagram = {abuse->hostile.server, pool->bytes + item->at,
-                                             item->size};
+        const struct bl_datagram datagram = {
+            .address = abuse->hostile.server, .data = pool->bytes + item->at, .size = item->size};
         const struct bl_address from = class->own_address ? abuse->hostile.own : next_source(abuse);
         send_from(abuse, &from, &datagram);
     }

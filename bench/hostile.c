@@ -164,7 +164,8 @@ static void fill_with_cookies(struct bl_hostile *hostile, struct bl_pool *pool) 
     struct bl_dial dial = {0};
     struct bl_datagram answers[RECEIVE_MAX];
     for (uint32_t i = 0; i < pool->max && make_open(hostile, &dial, open, NULL); i++) {
-        const struct bl_datagram question = {hostile->server, open, sizeof open};
+        const struct bl_datagram question = {
+            .address = hostile->server, .data = open, .size = sizeof open};
         bl_net_send(hostile->net, &question, 1);
         belay_server_service(hostile->fleet->server, 0);
         belay_server_flush(hostile->fleet->server);

@@ -174,7 +174,8 @@ void bl_scene_spoof(struct bl_scene *scene, const struct bl_address *from, const
     if (size > 0) {
         memcpy(copy, data, size);
     }
-    const struct bl_datagram datagram = {scene->server_address, copy, size};
+    const struct bl_datagram datagram = {
+        .address = scene->server_address, .data = copy, .size = size};
     socket->address = *from;
     bl_net_send(scene->attacker, &datagram, 1);
     socket->address = own;

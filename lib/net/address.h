@@ -14,6 +14,12 @@ struct bl_address {
     uint16_t port;  /* host byte order */
 };
 
+/** The two ends of a way, seen from one of them. */
+struct bl_address_pair {
+    struct bl_address remote;
+    struct bl_address local; /* without a port; unspecified: the system's choice */
+};
+
 #define BL_ADDRESS_TEXT_SIZE 64 /* "[fe80::...%123]:65535" and more */
 
 /**

@@ -22,6 +22,9 @@ struct bl_datagram {
     struct bl_address address; /* from where, or to where */
     uint8_t *data;             /* receive: the socket's own buffer, valid until its next receive */
     size_t size;
+    /* This machine's address to which it came, or from which it leaves; without a port.
+     * Unspecified: not known, or the system's choice. */
+    struct bl_address local;
 };
 
 struct bl_net; /* one bound socket */
@@ -55,6 +58,9 @@ struct bl_net {
  * Takes up to @p batch_max (at most BL_NET_BATCH_MAX) datagrams that have arrived, without waiting.
  * Empty and oversize ones are dropped and counted, never returned. Never fails: an error of the
  * system that concerns one datagram (ICMP unreachable, RFC 1122 4.1.3.3) is not the socket's end.
+ *
+ * What is sent with a received datagram's `address` and `local` comes from where that one went to.
+ * A socket that is bound to one address tells no `local`: all that it sends comes from there.
  *
  * @return how many; fewer than asked for means that no more are there now, or that a flood of
  *         unfit ones has used up this call's share of work: then the descriptor stays readable

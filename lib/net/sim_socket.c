@@ -162,7 +162,8 @@ static size_t sim_receive(struct bl_net *net, struct bl_datagram *batch, size_t 
         packet->next = socket->lent;
         socket->lent = packet;
         if (bl_net_fits(net, packet->size)) {
-            batch[count] = (struct bl_datagram){packet->from, packet->data, packet->size};
+            batch[count] = (struct bl_datagram){
+                .address = packet->from, .data = packet->data, .size = packet->size};
             count++;
         }
     }

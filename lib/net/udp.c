@@ -78,6 +78,23 @@ static void grow_buffer(int socket, int option) {
     }
 }
 
+static bool option_is(int socket, int level, int option, int value) {
+    int found = -1;
+    socklen_t size = sizeof(found);
+    return getsockopt(socket, level, option, &found, &size) == 0 && found == value;
+}
+
+/** Has the kernel tell to which address each datagram came. A socket for both families needs both:
+ * of an IPv4 broadcast IPv6's way does not tell who should answer. */
+static void ask_for_local(struct bl_udp *udp) {
+    udp->told_ipv4 = option_is(udp->socket, IPPROTO_IP, IP_PKTINFO, 1);
+    set_option(udp->socket, IPPROTO_IP, IP_PKTINFO, 1);
+    if (udp->family == AF_INET6) {
+        udp->told_ipv6 = option_is(udp->socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+        set_option(udp->socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    }
+}
+
 static void set_options(struct bl_udp *udp) {
     int flags = fcntl(udp->socket, F_GETFL);
     (void)fcntl(udp->socket, F_SETFL, flags | O_NONBLOCK);
@@ -94,6 +111,9 @@ static void set_options(struct bl_udp *udp) {
         set_option(udp->socket, IPPROTO_IPV6, IPV6_RECVERR, 0);
     }
 
+    if (udp->multihomed) {
+        ask_for_local(udp);
+    }
     set_option(udp->socket, SOL_UDP, UDP_GRO, 1);
     /* Asked for per message. A kernel that does not know it would ignore that and send a giant. */
     udp->gso = setsockopt(udp->socket, SOL_UDP, UDP_SEGMENT, &(int){0}, sizeof(int)) == 0;
@@ -183,13 +203,24 @@ static size_t udp_everybody(struct bl_net *net, struct bl_address *out, size_t m
     return bl_everybody_near(out, max, udp->family == AF_INET6);
 }
 
+/** Its owner may expect neither joined datagrams nor control messages that it has not asked for. */
+static void give_back(const struct bl_udp *udp) {
+    set_option(udp->socket, SOL_UDP, UDP_GRO, 0);
+    if (!udp->multihomed) {
+        return;
+    }
+    set_option(udp->socket, IPPROTO_IP, IP_PKTINFO, udp->told_ipv4);
+    if (udp->family == AF_INET6) {
+        set_option(udp->socket, IPPROTO_IPV6, IPV6_RECVPKTINFO, udp->told_ipv6);
+    }
+}
+
 static void udp_close(struct bl_net *net) {
     struct bl_udp *udp = BL_CONTAINER_OF(net, struct bl_udp, net);
     close(udp->poller);
     close(udp->wake);
     if (net->keep_socket) {
-        /* Its owner may not expect joined datagrams. */
-        set_option(udp->socket, SOL_UDP, UDP_GRO, 0);
+        give_back(udp);
     } else {
         close(udp->socket);
     }
@@ -226,6 +257,7 @@ static enum belay_result attach(struct bl_net **out, int socket, struct bl_memor
     udp->socket = socket;
     udp->family = local.any.sa_family;
     bl_sockaddr_read(&udp->net.local, &local);
+    udp->multihomed = bl_address_is_any(&udp->net.local);
     bl_random_init_system(&udp->random);
     enum belay_result result = open_poller(udp);
     if (result != BELAY_OK) {
@@ -287,10 +319,8 @@ enum belay_result bl_udp_open(struct bl_net **out, const struct bl_address *loca
     return result;
 }
 
-static bool option_is(int socket, int option, int value) {
-    int found = -1;
-    socklen_t size = sizeof(found);
-    return getsockopt(socket, SOL_SOCKET, option, &found, &size) == 0 && found == value;
+static bool is_kind(int socket, int option, int value) {
+    return option_is(socket, SOL_SOCKET, option, value);
 }
 
 enum belay_result bl_udp_adopt(struct bl_net **out, intptr_t socket, struct bl_memory *memory) {
@@ -299,9 +329,9 @@ enum belay_result bl_udp_adopt(struct bl_net **out, intptr_t socket, struct bl_m
     }
     int descriptor = (int)socket;
     bool is_ip =
-        option_is(descriptor, SO_DOMAIN, AF_INET) || option_is(descriptor, SO_DOMAIN, AF_INET6);
-    if (!is_ip || !option_is(descriptor, SO_TYPE, SOCK_DGRAM) ||
-        !option_is(descriptor, SO_PROTOCOL, IPPROTO_UDP)) {
+        is_kind(descriptor, SO_DOMAIN, AF_INET) || is_kind(descriptor, SO_DOMAIN, AF_INET6);
+    if (!is_ip || !is_kind(descriptor, SO_TYPE, SOCK_DGRAM) ||
+        !is_kind(descriptor, SO_PROTOCOL, IPPROTO_UDP)) {
         return bl_fail(BELAY_E_INVALID, "socket: descriptor %d is no UDP socket", descriptor);
     }
     union bl_sockaddr address = {0};

@@ -12,7 +12,7 @@
 
 /** What one buffer received: datagrams of one sender, back to back. */
 struct bl_udp_landing {
-    struct bl_address from;
+    struct bl_address from, local;
     size_t size;    /* bytes that landed */
     size_t segment; /* of each datagram, but the last may be shorter */
     size_t at;      /* bytes already given to the caller */
@@ -23,10 +23,12 @@ struct bl_udp {
     struct bl_memory *memory;
     struct bl_random random;
     int socket;
-    int wake;   /* eventfd */
-    int poller; /* epoll over both, for a loop of the caller's own */
-    int family; /* of the socket: AF_INET or AF_INET6 */
-    bool gso;   /* the kernel cuts up long sends (UDP_SEGMENT), so far as we know */
+    int wake;        /* eventfd */
+    int poller;      /* epoll over both, for a loop of the caller's own */
+    int family;      /* of the socket: AF_INET or AF_INET6 */
+    bool gso;        /* the kernel cuts up long sends (UDP_SEGMENT), so far as we know */
+    bool multihomed; /* bound to the unspecified address: what comes tells to which it came */
+    bool told_ipv4, told_ipv6; /* an adopted socket's owner had asked for that, too */
 
     struct bl_udp_landing landings[BL_UDP_LANDING_MAX];
     size_t landing_count; /* of the last system call */

@@ -20,32 +20,67 @@
 /* System calls in one receive: enough for a full batch of single datagrams, four times over. */
 #define CALLS_MAX (4 * BL_NET_BATCH_MAX / BL_UDP_LANDING_MAX)
 
-/** Ours is one int; an adopted socket's owner may have asked for time stamps and more, which come
- * before it. */
+/** Ours are one int and the local address, twice; an adopted socket's owner may have asked for time
+ * stamps and more, which come before them. */
 struct control {
     alignas(struct cmsghdr) char bytes[256];
 };
 
-/** The size of each datagram in a joined buffer; one datagram of all bytes if the kernel says
- * nothing. */
-static size_t segment_size(struct msghdr *header, size_t size) {
-    struct cmsghdr *control = CMSG_FIRSTHDR(header);
-    while (control != NULL && (control->cmsg_level != SOL_UDP || control->cmsg_type != UDP_GRO)) {
-        control = CMSG_NXTHDR(header, control);
-    }
-    if (control == NULL) {
-        return size;
-    }
+static bool is_item(const struct cmsghdr *item, int level, int type) {
+    return item->cmsg_level == level && item->cmsg_type == type;
+}
+
+/** The size of each datagram in a joined buffer. */
+static void read_segment(struct bl_udp_landing *landing, const struct cmsghdr *item) {
     int segment = 0;
-    memcpy(&segment, CMSG_DATA(control), sizeof(segment));
-    return segment > 0 ? (size_t)segment : size;
+    memcpy(&segment, CMSG_DATA(item), sizeof(segment));
+    if (segment > 0) {
+        landing->segment = (size_t)segment;
+    }
+}
+
+/** Of a broadcast this is the address that answers. */
+static void read_local_ipv4(struct bl_udp_landing *landing, const struct cmsghdr *item) {
+    struct in_pktinfo info;
+    memcpy(&info, CMSG_DATA(item), sizeof(info));
+    const union bl_sockaddr local = {
+        .ipv4 = {.sin_family = AF_INET, .sin_addr = info.ipi_spec_dst}};
+    bl_sockaddr_read(&landing->local, &local);
+}
+
+/** Nobody can answer from a multicast address; of an IPv4 one read_local_ipv4() knows more. Only a
+ * link-local address is tied to its interface: any other's answer leaves by the best route. */
+static void read_local_ipv6(struct bl_udp_landing *landing, const struct cmsghdr *item) {
+    struct in6_pktinfo info;
+    memcpy(&info, CMSG_DATA(item), sizeof(info));
+    if (IN6_IS_ADDR_MULTICAST(&info.ipi6_addr) || IN6_IS_ADDR_V4MAPPED(&info.ipi6_addr)) {
+        return;
+    }
+    bool tied = IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr);
+    const union bl_sockaddr local = {.ipv6 = {.sin6_family = AF_INET6,
+                                              .sin6_addr = info.ipi6_addr,
+                                              .sin6_scope_id = tied ? info.ipi6_ifindex : 0}};
+    bl_sockaddr_read(&landing->local, &local);
+}
+
+static void read_control(struct bl_udp_landing *landing, struct msghdr *header, bool multihomed) {
+    for (struct cmsghdr *item = CMSG_FIRSTHDR(header); item != NULL;
+         item = CMSG_NXTHDR(header, item)) {
+        if (is_item(item, SOL_UDP, UDP_GRO)) {
+            read_segment(landing, item);
+        } else if (multihomed && is_item(item, IPPROTO_IP, IP_PKTINFO)) {
+            read_local_ipv4(landing, item);
+        } else if (multihomed && is_item(item, IPPROTO_IPV6, IPV6_PKTINFO)) {
+            read_local_ipv6(landing, item);
+        }
+    }
 }
 
 static void note_landing(struct bl_udp *udp, size_t index, struct mmsghdr *message) {
     struct bl_udp_landing *landing = &udp->landings[index];
-    *landing = (struct bl_udp_landing){.size = message->msg_len};
+    *landing = (struct bl_udp_landing){.size = message->msg_len, .segment = message->msg_len};
     bl_sockaddr_read(&landing->from, message->msg_hdr.msg_name);
-    landing->segment = segment_size(&message->msg_hdr, landing->size);
+    read_control(landing, &message->msg_hdr, udp->multihomed);
     if (landing->size == 0) {
         (void)bl_net_fits(&udp->net, 0); /* counts it; there is nothing to take apart */
     }
@@ -91,6 +126,7 @@ static struct bl_datagram cut_next(struct bl_udp *udp, size_t index) {
         .address = landing->from,
         .data = udp->landing_bytes[index] + landing->at,
         .size = left < landing->segment ? left : landing->segment,
+        .local = landing->local,
     };
     landing->at += datagram.size;
     return datagram;

@@ -32,23 +32,40 @@ uint8_t *bl_endpoint_next_out(struct bl_endpoint *endpoint) {
     return endpoint->out_data[endpoint->out_count];
 }
 
-void bl_endpoint_commit(struct bl_endpoint *endpoint, const struct bl_address *to, size_t size) {
+void bl_endpoint_commit(struct bl_endpoint *endpoint, const struct bl_address_pair *pair,
+                        size_t size) {
     size_t index = endpoint->out_count++;
-    endpoint->out[index] =
-        (struct bl_datagram){.address = *to, .data = endpoint->out_data[index], .size = size};
+    endpoint->out[index] = (struct bl_datagram){
+        .address = pair->remote,
+        .data = endpoint->out_data[index],
+        .size = size,
+        .local = pair->local,
+    };
     endpoint->stats->datagrams_out++;
     endpoint->stats->bytes_out += size;
+}
+
+void bl_endpoint_commit_to(struct bl_endpoint *endpoint, const struct bl_address *to, size_t size) {
+    bl_endpoint_commit(endpoint, &(struct bl_address_pair){.remote = *to}, size);
+}
+
+void bl_endpoint_answer(struct bl_endpoint *endpoint, const struct bl_datagram *question,
+                        size_t size) {
+    if (size > 0) {
+        const struct bl_address_pair back = {question->address, question->local};
+        bl_endpoint_commit(endpoint, &back, size);
+    }
 }
 
 /** To the server's other addresses: the same bytes, of which it takes those that come first. */
 static void send_everywhere(struct bl_endpoint *endpoint, const struct bl_datagram *sent) {
     uint8_t copy[BL_DATAGRAM_SIZE_MAX];
-    struct bl_datagram datagram = {sent->address, copy, sent->size};
+    struct bl_datagram datagram = {.address = sent->address, .data = copy, .size = sent->size};
     memcpy(copy, sent->data, sent->size);
     for (size_t i = 0; i < endpoint->known_count; i++) {
         if (!bl_address_equal(&endpoint->known[i], &datagram.address)) {
             memcpy(bl_endpoint_next_out(endpoint), copy, datagram.size);
-            bl_endpoint_commit(endpoint, &endpoint->known[i], datagram.size);
+            bl_endpoint_commit_to(endpoint, &endpoint->known[i], datagram.size);
         }
     }
 }
@@ -57,9 +74,9 @@ void bl_endpoint_send_sealed(struct bl_endpoint *endpoint, struct bl_binding *bi
                              enum bl_datagram_kind kind, size_t payload_size) {
     uint8_t *out = endpoint->out_data[endpoint->out_count];
     size_t size = bl_binding_seal(binding, kind, out, payload_size, bl_net_now(endpoint->net));
-    const struct bl_address *to = bl_path_where_to(&binding->path, size);
-    bl_endpoint_commit(endpoint, to, size);
-    bl_path_sent(&binding->path, to, size);
+    const struct bl_address_pair *pair = bl_path_where_to(&binding->path, size);
+    bl_endpoint_commit(endpoint, pair, size);
+    bl_path_sent(&binding->path, &pair->remote, size);
     if (binding->searching) {
         send_everywhere(endpoint, &endpoint->out[endpoint->out_count - 1]);
     }
@@ -277,7 +294,7 @@ bool bl_endpoint_is_lingering(const struct bl_endpoint *endpoint) {
 }
 
 const struct bl_address *bl_endpoint_address(const struct bl_peer *peer) {
-    return &((const struct bl_binding *)peer->binding)->path.address;
+    return &((const struct bl_binding *)peer->binding)->path.used.remote;
 }
 
 uint32_t bl_endpoint_pending_count(const struct bl_endpoint *endpoint) {

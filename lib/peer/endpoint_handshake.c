@@ -8,16 +8,14 @@ static void answer_open(struct bl_endpoint *endpoint, const struct bl_datagram *
     const struct bl_moment at = {.now = bl_net_now(endpoint->net),
                                  .wall = bl_net_wall(endpoint->net)};
     size_t size = bl_gate_open(&endpoint->gate, datagram, &at, bl_endpoint_next_out(endpoint));
-    if (size > 0) {
-        bl_endpoint_commit(endpoint, &datagram->address, size);
-    }
+    bl_endpoint_answer(endpoint, datagram, size);
 }
 
 void bl_endpoint_dial_due(struct bl_timer *timer, bl_time now) {
     struct bl_endpoint *endpoint = BL_CONTAINER_OF(timer, struct bl_endpoint, dial_timer);
     const struct bl_address *to =
         bl_dial_write(&endpoint->dial, now, bl_endpoint_next_out(endpoint));
-    bl_endpoint_commit(endpoint, to, BL_OPEN_SIZE);
+    bl_endpoint_commit_to(endpoint, to, BL_OPEN_SIZE);
     bl_timer_arm(endpoint->wheel, timer, endpoint->dial.next_at);
 }
 
@@ -74,7 +72,7 @@ static struct bl_binding *create_binding(struct bl_endpoint *endpoint,
                                          const struct bl_dialed *dialed) {
     struct bl_binding_terms terms = {
         .nonce = endpoint->dial.nonce,
-        .address = datagram->address,
+        .pair = {.remote = datagram->address}, /* from where is the system's choice: we may move */
         .suite = dialed->suite,
         .keys = dialed->keys,
         .params = dialed->params,

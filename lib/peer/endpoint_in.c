@@ -50,7 +50,7 @@ static void send_challenge(struct bl_endpoint *endpoint, struct bl_binding *bind
     size_t size = bl_binding_seal(binding, BL_DATAGRAM_CHALLENGE, out, BL_CHALLENGE_PAYLOAD,
                                   bl_net_now(endpoint->net));
     bl_endpoint_commit(endpoint, &binding->path.candidate, size);
-    bl_path_sent(&binding->path, &binding->path.candidate, size);
+    bl_path_sent(&binding->path, &binding->path.candidate.remote, size);
 }
 
 static void tell_migrated(struct bl_endpoint *endpoint, struct bl_binding *binding) {
@@ -101,8 +101,9 @@ static bool repeat_ahead(struct bl_endpoint *endpoint, const struct arrival *arr
 /** Server: looks where the datagram came from, and by which of its tags. */
 static void follow(struct bl_endpoint *endpoint, const struct arrival *arrival) {
     struct bl_binding *binding = arrival->binding;
+    const struct bl_address_pair from = {arrival->datagram->address, arrival->datagram->local};
     const struct bl_heard heard = {
-        .from = &arrival->datagram->address,
+        .from = &from,
         .size = arrival->datagram->size,
         .newest = arrival->opened.newest,
     };
@@ -129,7 +130,7 @@ static void find(struct bl_endpoint *endpoint, const struct arrival *arrival) {
     }
     for (size_t i = 0; i < endpoint->known_count; i++) {
         if (bl_address_equal(&endpoint->known[i], &arrival->datagram->address)) {
-            bl_path_init(&binding->path, &endpoint->known[i]);
+            bl_path_init(&binding->path, &(struct bl_address_pair){.remote = endpoint->known[i]});
         }
     }
     binding->searching = false;

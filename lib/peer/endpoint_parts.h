@@ -29,9 +29,15 @@ struct bl_endpoint {
 };
 
 void bl_endpoint_drop(struct bl_endpoint *endpoint, enum belay_drop cause);
-/** Room for one datagram in the batch; bl_endpoint_commit() sends it off. */
+/** Room for one datagram in the batch; one of the next three sends it off. */
 uint8_t *bl_endpoint_next_out(struct bl_endpoint *endpoint);
-void bl_endpoint_commit(struct bl_endpoint *endpoint, const struct bl_address *to, size_t size);
+void bl_endpoint_commit(struct bl_endpoint *endpoint, const struct bl_address_pair *pair,
+                        size_t size);
+/** From whichever of our addresses the system chooses. */
+void bl_endpoint_commit_to(struct bl_endpoint *endpoint, const struct bl_address *to, size_t size);
+/** From where the question came to, to where it came from. @param size 0 = no answer */
+void bl_endpoint_answer(struct bl_endpoint *endpoint, const struct bl_datagram *question,
+                        size_t size);
 /** Makes a peer for a pending binding; NULL: no memory for it. @param round_trip -1 = not known */
 struct bl_peer *bl_endpoint_make_peer(struct bl_endpoint *endpoint, struct bl_binding *binding,
                                       bl_duration round_trip);

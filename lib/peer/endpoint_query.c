@@ -7,15 +7,13 @@ void bl_endpoint_ask(struct bl_endpoint *endpoint, const struct bl_query_target 
                      const uint8_t query[BL_QUERY_SIZE]) {
     for (size_t i = 0; i < target->address_count; i++) {
         memcpy(bl_endpoint_next_out(endpoint), query, BL_QUERY_SIZE);
-        bl_endpoint_commit(endpoint, &target->addresses[i], BL_QUERY_SIZE);
+        bl_endpoint_commit_to(endpoint, &target->addresses[i], BL_QUERY_SIZE);
     }
 }
 
 static void answer_query(struct bl_endpoint *endpoint, const struct bl_datagram *datagram) {
     size_t size = endpoint->ops->queried(endpoint->user, datagram, bl_endpoint_next_out(endpoint));
-    if (size > 0) {
-        bl_endpoint_commit(endpoint, &datagram->address, size);
-    }
+    bl_endpoint_answer(endpoint, datagram, size);
 }
 
 void bl_endpoint_take_query(struct bl_endpoint *endpoint, const struct bl_datagram *datagram) {

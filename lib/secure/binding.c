@@ -96,7 +96,7 @@ struct bl_binding *bl_binding_create(struct bl_bindings *table,
     }
     binding->table = table;
     memcpy(binding->nonce, terms->nonce, BL_NONCE_SIZE);
-    bl_path_init(&binding->path, &terms->address);
+    bl_path_init(&binding->path, &terms->pair);
     struct bl_secret keys[2] = {terms->keys.up, terms->keys.down};
     if (table->server) {
         keys[0] = terms->keys.down;

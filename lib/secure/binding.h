@@ -81,7 +81,7 @@ void bl_bindings_finish(struct bl_bindings *table);
 /** What a handshake has agreed. */
 struct bl_binding_terms {
     const uint8_t *nonce;
-    struct bl_address address;
+    struct bl_address_pair pair;
     enum bl_suite suite;
     struct bl_traffic_keys keys;    /* the caller's to wipe */
     struct bl_accept_params params; /* server: ignored, the binding chooses its tags */

@@ -150,7 +150,7 @@ static bool is_proven(const struct bl_attempt *attempt) {
  * shows its address gets the answer. */
 static bool is_where_it_was(struct bl_gate *gate, const struct bl_attempt *attempt,
                             const struct bl_binding *binding) {
-    return bl_address_equal(&attempt->datagram->address, &binding->path.address) ||
+    return bl_address_equal(&attempt->datagram->address, &binding->path.used.remote) ||
            has_cookie(gate, attempt);
 }
 
@@ -172,7 +172,8 @@ static size_t repeat_accept(struct bl_gate *gate, const struct bl_attempt *attem
     if (!is_where_it_was(gate, attempt, binding)) {
         return retry(gate, attempt);
     }
-    bl_path_init(&binding->path, &attempt->datagram->address); /* where the answer goes */
+    const struct bl_address_pair pair = {attempt->datagram->address, attempt->datagram->local};
+    bl_path_init(&binding->path, &pair); /* as the answer goes */
     return give_accept(attempt, newcomer);
 }
 

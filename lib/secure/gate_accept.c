@@ -47,7 +47,7 @@ bool bl_gate_accept(struct bl_gate *gate, const struct bl_attempt *attempt,
                     struct bl_newcomer *newcomer) {
     struct bl_binding_terms terms = {
         .nonce = attempt->open.nonce,
-        .address = attempt->datagram->address,
+        .pair = {attempt->datagram->address, attempt->datagram->local},
         .suite = bl_suite_choose(bl_suites(), attempt->open.suites),
     };
     write_accept_head(gate, attempt, terms.suite, newcomer->accept);

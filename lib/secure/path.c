@@ -10,20 +10,20 @@
 
 #include "lib/secure/crypto.h"
 
-void bl_path_init(struct bl_path *path, const struct bl_address *address) {
-    *path = (struct bl_path){.address = *address};
+void bl_path_init(struct bl_path *path, const struct bl_address_pair *pair) {
+    *path = (struct bl_path){.used = *pair};
 }
 
 static bool is_candidate(const struct bl_path *path, const struct bl_address *address) {
-    return path->probing && bl_address_equal(address, &path->candidate);
+    return path->probing && bl_address_equal(address, &path->candidate.remote);
 }
 
 static void stop_probing(struct bl_path *path) {
-    struct bl_address address = path->address;
-    bl_path_init(path, &address);
+    struct bl_address_pair used = path->used;
+    bl_path_init(path, &used);
 }
 
-static void start_probing(struct bl_path *path, const struct bl_address *candidate,
+static void start_probing(struct bl_path *path, const struct bl_address_pair *candidate,
                           struct bl_random *random) {
     stop_probing(path);
     path->probing = true;
@@ -36,15 +36,20 @@ static bool fits(const struct bl_path *path, size_t size) {
 }
 
 bool bl_path_heard(struct bl_path *path, const struct bl_heard *heard, struct bl_random *random) {
-    if (!is_candidate(path, heard->from)) {
+    const struct bl_address *from = &heard->from->remote;
+    if (!is_candidate(path, from)) {
         if (!heard->newest) {
             return false;
         }
-        if (bl_address_equal(heard->from, &path->address)) {
+        if (bl_address_equal(from, &path->used.remote)) {
+            path->used.local = heard->from->local;
             stop_probing(path);
             return false;
         }
         start_probing(path, heard->from, random);
+    }
+    if (heard->newest) {
+        path->candidate.local = heard->from->local;
     }
     path->received += heard->size;
     path->challenge_due |= path->heard_count++ % BL_CHALLENGE_EVERY == 0;
@@ -64,7 +69,7 @@ bool bl_path_answered(struct bl_path *path, const struct bl_address *from,
     if (!is_candidate(path, from) || !bl_equal(response, path->challenge, sizeof path->challenge)) {
         return false;
     }
-    path->address = path->candidate;
+    path->used = path->candidate;
     stop_probing(path);
     return true;
 }
@@ -75,9 +80,9 @@ size_t bl_path_room(const struct bl_path *path) {
 }
 
 /** Data wait for a challenge that is due, or small datagrams would never leave room for it. */
-const struct bl_address *bl_path_where_to(const struct bl_path *path, size_t size) {
+const struct bl_address_pair *bl_path_where_to(const struct bl_path *path, size_t size) {
     bool allowed = path->probing && !path->challenge_due && fits(path, size);
-    return allowed ? &path->candidate : &path->address;
+    return allowed ? &path->candidate : &path->used;
 }
 
 void bl_path_sent(struct bl_path *path, const struct bl_address *to, size_t size) {

@@ -322,7 +322,9 @@ START_TEST(a_flood_is_answered_with_less_and_play_goes_on) {
     bl_sim_observe(world->sim, measure, &meter);
     for (int i = 0; i < 200; i++) {
         for (int j = 0; j < 20; j++) {
-            bl_net_send(flood, &(struct bl_datagram){to, query, sizeof query}, 1);
+            bl_net_send(flood,
+                        &(struct bl_datagram){.address = to, .data = query, .size = sizeof query},
+                        1);
         }
         ledger_must_send(world, UP, 1, 0, 100);
         world_step(world);
@@ -366,7 +368,7 @@ START_TEST(an_answer_that_was_not_asked_for_is_dropped) {
     for (unsigned i = 0; i < 100; i++) {
         memset(info.nonce, (int)i, sizeof info.nonce);
         size_t size = bl_info_write(data, &info);
-        bl_net_send(liar, &(struct bl_datagram){to, data, size}, 1);
+        bl_net_send(liar, &(struct bl_datagram){.address = to, .data = data, .size = size}, 1);
     }
     world_run(world, 100);
     ck_assert_uint_eq(found_count, 0);

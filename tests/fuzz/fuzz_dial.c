@@ -34,7 +34,7 @@ static void start(enum way way) {
 }
 
 static void try_datagram(uint8_t *bytes, size_t size) {
-    const struct bl_datagram datagram = {dial.addresses[0], bytes, size};
+    const struct bl_datagram datagram = {.address = dial.addresses[0], .data = bytes, .size = size};
     struct bl_dialed dialed;
     struct bl_deny deny;
     uint8_t open[BL_OPEN_SIZE];
@@ -85,7 +85,8 @@ static bool is_taken(enum way way) {
         .key = &keys.down, .head = bytes, .head_size = BL_ACCEPT_HEAD_SIZE};
     bl_accept_params_write(bytes + BL_ACCEPT_HEAD_SIZE, &params);
     bl_aead_seal(&aead, bytes + BL_ACCEPT_HEAD_SIZE, BL_ACCEPT_PARAMS_SIZE);
-    const struct bl_datagram datagram = {dial.addresses[0], bytes, sizeof bytes};
+    const struct bl_datagram datagram = {
+        .address = dial.addresses[0], .data = bytes, .size = sizeof bytes};
     return bl_dial_accepted(&dial, &datagram, NOW, &dialed);
 }
 

@@ -95,7 +95,7 @@ static void alter(uint8_t *open, const uint8_t *data, size_t size) {
 static uint8_t knock(const uint8_t *open, size_t open_size, const struct bl_address *from) {
     uint8_t answer[BL_OPEN_SIZE], copy[BL_OPEN_SIZE + 1];
     memcpy(copy, open, open_size);
-    const struct bl_datagram datagram = {*from, copy, open_size};
+    const struct bl_datagram datagram = {.address = *from, .data = copy, .size = open_size};
     size_t size = bl_gate_open(&gate, &datagram, &at, answer);
     MUST(size <= open_size);
     return bl_datagram_kind(answer, size);

@@ -109,7 +109,7 @@ static inline void measure(bool up, const struct belay_link *link) {
     for (size_t i = 0; i < SENT_COUNT; i++) {
         uint8_t data[DATAGRAM_SIZE];
         write_number(data, i);
-        struct bl_datagram datagram = {to->local, data, sizeof(data)};
+        struct bl_datagram datagram = {.address = to->local, .data = data, .size = sizeof(data)};
         stories[i].sent = bl_sim_now(sim);
         ASSERT_QUIETLY(bl_net_send(from, &datagram, 1) == 1, "datagram %zu was not sent", i);
         note_arrivals(to);

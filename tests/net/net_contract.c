@@ -72,7 +72,7 @@ static void move_out(void) {
 }
 
 static struct bl_datagram datagram_to(const struct bl_net *to, void *data, size_t size) {
-    return (struct bl_datagram){reach(to), data, size};
+    return (struct bl_datagram){.address = reach(to), .data = data, .size = size};
 }
 
 static void send_text(struct bl_net *from, const struct bl_net *to, const char *text) {
@@ -100,6 +100,22 @@ START_TEST(a_datagram_arrives_whole_and_names_its_sender) {
     assert_receives(server, client, "hello");
     send_text(server, client, "welcome");
     assert_receives(client, server, "welcome");
+    move_out();
+}
+END_TEST
+
+START_TEST(an_answer_comes_from_where_the_question_went_to) {
+    if (!move_in(_i)) {
+        return;
+    }
+    for (int i = 0; i < 3; i++) {
+        struct bl_datagram got;
+        send_text(client, server, "question");
+        ck_assert_uint_eq(receive(server, &got, 1), 1);
+        ck_assert_uint_eq(got.local.port, 0);
+        ck_assert_uint_eq(bl_net_send(server, &got, 1), 1); /* with the `local` that it has */
+        assert_receives(client, server, "question");
+    }
     move_out();
 }
 END_TEST
@@ -381,6 +397,7 @@ END_TEST
 static void add_tests(TCase *tests) {
     const TTest *const contract[] = {
         a_datagram_arrives_whole_and_names_its_sender,
+        an_answer_comes_from_where_the_question_went_to,
         a_datagram_may_be_of_any_size_up_to_the_limit,
         a_full_batch_arrives_in_order,
         one_batch_may_go_to_many,

@@ -46,7 +46,7 @@ static inline size_t send_equal(struct bl_net *from, const struct bl_address *to
     static uint8_t data[BL_DATAGRAM_SIZE_MAX];
     struct bl_datagram batch[BL_NET_BATCH_MAX];
     for (size_t i = 0; i < count; i++) {
-        batch[i] = (struct bl_datagram){*to, data, size};
+        batch[i] = (struct bl_datagram){.address = *to, .data = data, .size = size};
     }
     return bl_net_send(from, batch, count);
 }

@@ -67,8 +67,11 @@ START_TEST(in_a_simulation_everybody_on_a_port_hears) {
     ck_assert_uint_eq(bl_net_everybody(sender, &address, 1), 1);
     for (uint16_t port = 7777; port <= 7779; port++) { /* on the last there is nobody */
         address.port = port;
-        ck_assert_uint_eq(bl_net_send(sender, &(struct bl_datagram){address, data, sizeof data}, 1),
-                          1);
+        ck_assert_uint_eq(
+            bl_net_send(
+                sender,
+                &(struct bl_datagram){.address = address, .data = data, .size = sizeof data}, 1),
+            1);
     }
     belay_sim_advance(sim, 1);
     for (size_t i = 0; i < COUNT_OF(places); i++) {

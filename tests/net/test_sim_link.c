@@ -216,7 +216,7 @@ static size_t send_at_once(size_t count, size_t size, bl_time *arrivals) {
     static uint8_t data[BL_DATAGRAM_SIZE_MAX];
     bl_time start = bl_sim_now(sim);
     for (size_t i = 0; i < count; i++) {
-        struct bl_datagram datagram = {server->local, data, size};
+        struct bl_datagram datagram = {.address = server->local, .data = data, .size = size};
         bl_net_send(client, &datagram, 1);
     }
     size_t arrived = 0;
@@ -290,7 +290,9 @@ START_TEST(each_direction_has_a_line_of_its_own) {
     belay_sim_link(sim, as_client(&client_owner), &link);
     uint8_t data[97] = {0};
     for (int i = 0; i < 100; i++) {
-        bl_net_send(server, &(struct bl_datagram){client->local, data, sizeof(data)}, 1);
+        bl_net_send(
+            server,
+            &(struct bl_datagram){.address = client->local, .data = data, .size = sizeof(data)}, 1);
     }
     bl_time arrival;
     ck_assert_uint_eq(send_at_once(1, 97, &arrival), 1);

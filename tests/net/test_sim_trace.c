@@ -44,7 +44,8 @@ static void send_to(struct bl_net *from, const struct bl_address *to, const char
     uint8_t data[64];
     size_t size = strlen(text);
     memcpy(data, text, size);
-    ck_assert_uint_eq(bl_net_send(from, &(struct bl_datagram){*to, data, size}, 1), 1);
+    ck_assert_uint_eq(
+        bl_net_send(from, &(struct bl_datagram){.address = *to, .data = data, .size = size}, 1), 1);
 }
 
 enum twist { TWIST_NONE, TWIST_BYTE, TWIST_ORDER, TWIST_TIME, TWIST_SECRETS, TWIST_LINK };

@@ -108,7 +108,7 @@ static void send_part(const struct burst *burst, size_t first, size_t count) {
         for (size_t at = 0; at < size; at++) {
             data[i][at] = pattern(first + i, at);
         }
-        batch[i] = (struct bl_datagram){right->local, data[i], size};
+        batch[i] = (struct bl_datagram){.address = right->local, .data = data[i], .size = size};
     }
     ck_assert_uint_eq(bl_net_send(left, batch, count), count);
 }
@@ -174,7 +174,8 @@ START_TEST(a_run_has_one_size_and_may_end_shorter) {
     struct bl_datagram batch[4];
     size_t count = 0;
     for (; count < 4 && shape->sizes[count] > 0; count++) {
-        batch[count] = (struct bl_datagram){at, data, shape->sizes[count]};
+        batch[count] =
+            (struct bl_datagram){.address = at, .data = data, .size = shape->sizes[count]};
     }
     ck_assert_uint_eq(bl_net_send(left, batch, count), count);
     for (size_t i = 0; i < 4 && shape->runs[i].size > 0; i++) {
@@ -192,7 +193,7 @@ START_TEST(empty_datagrams_stand_alone_between_runs) {
     size_t sizes[] = {10, 0, 0, 10, 0, 5};
     struct bl_datagram batch[COUNT_OF(sizes)];
     for (size_t i = 0; i < COUNT_OF(sizes); i++) {
-        batch[i] = (struct bl_datagram){right->local, data, sizes[i]};
+        batch[i] = (struct bl_datagram){.address = right->local, .data = data, .size = sizes[i]};
     }
     ck_assert_uint_eq(bl_net_send(left, batch, COUNT_OF(sizes)), COUNT_OF(sizes));
     struct bl_datagram got[3];
@@ -231,7 +232,10 @@ END_TEST
 START_TEST(oversize_datagrams_pass_whole_or_not_at_all) {
     uint8_t data[2000] = {0};
     struct bl_datagram batch[] = {
-        {right->local, data, 2000}, {right->local, data, 2000}, {right->local, data, 1}};
+        {.address = right->local, .data = data, .size = 2000},
+        {.address = right->local, .data = data, .size = 2000},
+        {.address = right->local, .data = data, .size = 1},
+    };
     ck_assert_uint_eq(bl_net_send(left, batch, 3), 3);
     struct bl_datagram got[3];
     ck_assert_uint_eq(receive(right, got, 3), 1);
@@ -322,13 +326,164 @@ START_TEST(where_runs_are_refused_datagrams_go_singly_for_good) {
 }
 END_TEST
 
+/* ---- a machine with several addresses, as is every one: all of 127.0.0.0/8 ---- */
+
+static const char *const anywheres[] = {"0.0.0.0:0", "*:0"};
+
+static struct bl_address at_host(const char *host, uint16_t port) {
+    struct bl_address address = address_of(host);
+    address.port = port;
+    return address;
+}
+
+/** Sends back what has come, in one batch and to where it came from. */
+static void echo(struct bl_net *net, struct bl_datagram *batch, size_t count) {
+    size_t got = 0;
+    while (got < count) {
+        size_t part = receive(net, batch + got, count - got);
+        ck_assert_uint_gt(part, 0);
+        got += part;
+    }
+    ck_assert_uint_eq(bl_net_send(net, batch, count), count);
+}
+
+/** The next datagram must come from there. */
+static void must_come_from(struct bl_net *net, const struct bl_address *from) {
+    struct bl_datagram got;
+    char text[BL_ADDRESS_TEXT_SIZE];
+    ck_assert_uint_eq(receive(net, &got, 1), 1);
+    bl_address_format(&got.address, text, sizeof(text));
+    ck_assert_msg(bl_address_equal(&got.address, from), "from %s", text);
+}
+
+START_TEST(an_answer_leaves_from_the_address_that_was_asked) {
+    struct bl_net *net = open_udp(anywheres[_i]);
+    const struct bl_address at[] = {
+        at_host("127.0.0.2:0", net->local.port),
+        at_host("127.0.0.1:0", net->local.port),
+        at_host("127.9.9.9:0", net->local.port),
+    };
+    for (size_t i = 0; i < COUNT_OF(at); i++) {
+        struct bl_datagram question;
+        send_equal(left, &at[i], 1, 10);
+        echo(net, &question, 1);
+        ck_assert_uint_eq(question.local.port, 0);
+        must_come_from(left, &at[i]);
+    }
+    bl_net_close(net);
+}
+END_TEST
+
+START_TEST(an_ipv6_answer_leaves_from_the_address_that_was_asked_too) {
+    struct bl_net *net = open_udp("*:0");
+    struct bl_address at = at_host("[::1]:0", net->local.port);
+    struct bl_address ipv6 = address_of("[::1]:0");
+    if (bl_address_is_ipv4(&net->local)) {
+        bl_net_close(net);
+        return; /* no IPv6 here */
+    }
+    struct bl_net *asker = NULL;
+    ck_assert_int_eq(bl_udp_open(&asker, &ipv6, &memory), BELAY_OK);
+    struct bl_datagram question;
+    send_equal(asker, &at, 1, 10);
+    echo(net, &question, 1);
+    at.port = 0;
+    ck_assert(bl_address_equal(&question.local, &at));
+    at.port = net->local.port;
+    must_come_from(asker, &at);
+    bl_net_close(asker);
+    bl_net_close(net);
+}
+END_TEST
+
+/* All of one size and to one address: nothing else keeps them from being one run. */
+START_TEST(a_run_leaves_from_one_address) {
+    struct bl_net *net = open_udp(anywheres[_i]);
+    const struct bl_address at[] = {
+        at_host("127.0.0.2:0", net->local.port),
+        at_host("127.0.0.3:0", net->local.port),
+    };
+    struct bl_datagram batch[6];
+    for (size_t i = 0; i < COUNT_OF(batch); i++) {
+        send_equal(left, &at[i / 3], 1, 10);
+    }
+    echo(net, batch, COUNT_OF(batch));
+    for (size_t i = 0; i < COUNT_OF(batch); i++) {
+        must_come_from(left, &at[i / 3]);
+    }
+    bl_net_close(net);
+}
+END_TEST
+
+START_TEST(a_run_is_joined_also_where_its_source_is_chosen) {
+    struct bl_net *net = open_udp(anywheres[_i]);
+    struct bl_address at;
+    int plain = open_plain(&at);
+    show_runs(plain);
+    uint8_t data[10] = {0};
+    struct bl_datagram batch[3];
+    for (size_t i = 0; i < COUNT_OF(batch); i++) {
+        batch[i] = (struct bl_datagram){
+            .address = at, .data = data, .size = 10, .local = address_of("127.0.0.2:0")};
+    }
+    ck_assert_uint_eq(bl_net_send(net, batch, COUNT_OF(batch)), COUNT_OF(batch));
+    struct run run = receive_run(plain);
+    ck_assert_uint_eq(run.size, 30);
+    ck_assert_uint_eq(run.segment, 10);
+    close(plain);
+    bl_net_close(net);
+}
+END_TEST
+
+START_TEST(a_joined_run_tells_for_each_datagram_to_where_it_came) {
+    struct bl_net *net = open_udp(anywheres[_i]);
+    const struct bl_address at = at_host("127.0.0.2:0", net->local.port);
+    struct bl_datagram got[5];
+    send_equal(left, &at, 5, 100);
+    echo(net, got, 5);
+    for (size_t i = 0; i < 5; i++) {
+        must_come_from(left, &at);
+    }
+    bl_net_close(net);
+}
+END_TEST
+
+/* Who has lost an address must not say what it says there under another. */
+START_TEST(what_would_leave_from_a_foreign_address_is_dropped_alone) {
+    struct bl_net *net = open_udp(anywheres[_i]);
+    uint8_t data[2] = {1, 2};
+    struct bl_datagram batch[] = {
+        {.address = left->local, .data = data, .size = 1, .local = address_of("192.0.2.1:0")},
+        {.address = left->local, .data = data, .size = 1, .local = address_of("[2001:db8::1]:0")},
+        {.address = left->local, .data = data + 1, .size = 1},
+    };
+    struct bl_datagram got;
+    ck_assert_uint_eq(bl_net_send(net, batch, COUNT_OF(batch)), 1);
+    ck_assert_uint_eq(net->unsent_count, 2);
+    ck_assert_uint_eq(receive(left, &got, 1), 1);
+    ck_assert_int_eq(got.data[0], 2);
+    bl_net_close(net);
+}
+END_TEST
+
+/* It costs a control message on each datagram. */
+START_TEST(a_socket_bound_to_an_address_is_told_nothing) {
+    struct bl_datagram got;
+    send_equal(right, &left->local, 1, 10);
+    ck_assert_uint_eq(receive(left, &got, 1), 1);
+    ck_assert(bl_address_is_any(&got.local));
+}
+END_TEST
+
 /* ---- errors about single datagrams ---- */
 
 START_TEST(an_ipv6_address_on_an_ipv4_socket_is_dropped_and_counted) {
     uint8_t data[] = "abc";
-    struct bl_datagram batch[] = {{right->local, data, 1},
-                                  {address_of("[::1]:7777"), data + 1, 1},
-                                  {right->local, data + 2, 1}};
+    struct bl_datagram batch[] = {
+        {.address = right->local, .data = data, .size = 1},
+        {.address = address_of("[::1]:7777"), .data = data + 1, .size = 1},
+        {.address = right->local, .data = data + 2, .size = 1},
+    };
     ck_assert_uint_eq(bl_net_send(left, batch, 3), 2);
     ck_assert_uint_eq(left->unsent_count, 1);
     struct bl_datagram got[3];
@@ -388,6 +543,13 @@ START_TEST(the_descriptor_tells_of_data_and_of_a_wake_up) {
 END_TEST
 
 static void add_tests(TCase *tests) {
+    const TTest *const multihomed[] = {
+        an_answer_leaves_from_the_address_that_was_asked,
+        a_run_leaves_from_one_address,
+        a_run_is_joined_also_where_its_source_is_chosen,
+        a_joined_run_tells_for_each_datagram_to_where_it_came,
+        what_would_leave_from_a_foreign_address_is_dropped_alone,
+    };
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_loop_test(tests, a_burst_arrives_intact_and_in_order, 0, (int)COUNT_OF(bursts));
     tcase_add_test(tests, equal_datagrams_to_one_address_leave_as_one_run);
@@ -401,6 +563,11 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, what_did_not_fit_the_batch_keeps_the_descriptor_readable);
     tcase_add_test(tests, a_bad_address_in_a_run_does_not_end_runs);
     tcase_add_test(tests, where_runs_are_refused_datagrams_go_singly_for_good);
+    for (size_t i = 0; i < COUNT_OF(multihomed); i++) {
+        tcase_add_loop_test(tests, multihomed[i], 0, (int)COUNT_OF(anywheres));
+    }
+    tcase_add_test(tests, an_ipv6_answer_leaves_from_the_address_that_was_asked_too);
+    tcase_add_test(tests, a_socket_bound_to_an_address_is_told_nothing);
     tcase_add_test(tests, an_ipv6_address_on_an_ipv4_socket_is_dropped_and_counted);
     tcase_add_test(tests, an_icmp_error_costs_neither_the_next_datagram_in_nor_out);
     tcase_add_test(tests, the_descriptor_tells_of_data_and_of_a_wake_up);

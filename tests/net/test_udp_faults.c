@@ -23,7 +23,7 @@ enum call {
     CALL_EPOLL_CREATE,
     CALL_EPOLL_CTL,
     CALL_SENDMMSG,
-    CALL_SENDTO,
+    CALL_SENDMSG,
     CALL_RECVMMSG,
     CALL_COUNT,
 };
@@ -92,9 +92,8 @@ int sendmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags) {
     return fails(CALL_SENDMMSG) ? -1 : NEXT(sendmmsg)(fd, messages, count, flags);
 }
 
-ssize_t sendto(int fd, const void *data, size_t size, int flags, const struct sockaddr *to,
-               socklen_t to_size) {
-    return fails(CALL_SENDTO) ? -1 : NEXT(sendto)(fd, data, size, flags, to, to_size);
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) {
+    return fails(CALL_SENDMSG) ? -1 : NEXT(sendmsg)(fd, message, flags);
 }
 
 int recvmmsg(int fd, struct mmsghdr *messages, unsigned count, int flags, struct timespec *limit) {
@@ -208,12 +207,12 @@ static const struct refused_send {
 START_TEST(what_is_refused_is_dropped_counted_and_blocks_nothing) {
     const struct refused_send *row = &refused_sends[_i];
     faults[CALL_SENDMMSG] = row->batch;
-    faults[CALL_SENDTO] = row->single;
+    faults[CALL_SENDMSG] = row->single;
     size_t taken = send_equal(left, &right->local, SENT_COUNT, 100);
     ck_assert_msg(taken == row->taken, "%s: %zu were taken", row->name, taken);
     ck_assert_uint_eq(left->unsent_count, SENT_COUNT - row->taken);
-    ck_assert_msg(calls[CALL_SENDTO] == row->single_calls, "%s: %d calls", row->name,
-                  calls[CALL_SENDTO]);
+    ck_assert_msg(calls[CALL_SENDMSG] == row->single_calls, "%s: %d calls", row->name,
+                  calls[CALL_SENDMSG]);
 
     ck_assert_uint_eq(send_equal(left, &right->local, 1, 7), 1); /* life goes on */
     struct bl_datagram got[SENT_COUNT + 1];
@@ -224,6 +223,27 @@ START_TEST(what_is_refused_is_dropped_counted_and_blocks_nothing) {
         count += part;
     }
     ck_assert_uint_eq(got[count - 1].size, 7);
+}
+END_TEST
+
+START_TEST(what_is_tried_again_singly_leaves_from_where_it_should) {
+    struct bl_net *net = open_udp("0.0.0.0:0");
+    uint8_t data[2] = {0};
+    struct bl_address from = address_of("127.0.0.2:0");
+    struct bl_datagram batch[] = {
+        {.address = right->local, .data = data, .size = 1, .local = from},
+        {.address = right->local, .data = data, .size = 1, .local = from},
+    };
+    struct bl_datagram got;
+    fail_next(CALL_SENDMMSG, ECONNREFUSED, 1);
+    ck_assert_uint_eq(bl_net_send(net, batch, 2), 2);
+    from.port = net->local.port;
+    for (int i = 0; i < 2; i++) {
+        ck_assert_uint_eq(receive(right, &got, 1), 1);
+        ck_assert(bl_address_equal(&got.address, &from));
+    }
+    ck_assert_int_eq(calls[CALL_SENDMSG], 2);
+    bl_net_close(net);
 }
 END_TEST
 
@@ -246,7 +266,7 @@ START_TEST(refused_runs_are_remembered_and_other_errors_are_not) {
     int plain = open_plain(&at);
     show_runs(plain);
     faults[CALL_SENDMMSG] = row->batch;
-    faults[CALL_SENDTO] = row->single;
+    faults[CALL_SENDMSG] = row->single;
     send_equal(left, &right->local, SENT_COUNT, 100);
     ck_assert_uint_eq(send_equal(left, &at, SENT_COUNT, 100), SENT_COUNT);
     ck_assert_uint_eq(receive_run(plain).size, row->runs_again ? SENT_COUNT * 100 : 100);
@@ -258,7 +278,8 @@ START_TEST(a_batch_to_many_takes_one_call) {
     uint8_t data[BL_NET_BATCH_MAX] = {0};
     struct bl_datagram batch[BL_NET_BATCH_MAX];
     for (size_t i = 0; i < BL_NET_BATCH_MAX; i++) {
-        batch[i] = (struct bl_datagram){i % 2 == 0 ? left->local : right->local, data, 1};
+        batch[i] = (struct bl_datagram){
+            .address = i % 2 == 0 ? left->local : right->local, .data = data, .size = 1};
     }
     ck_assert_uint_eq(bl_net_send(left, batch, BL_NET_BATCH_MAX), BL_NET_BATCH_MAX);
     ck_assert_int_eq(calls[CALL_SENDMMSG], 1);
@@ -294,7 +315,7 @@ START_TEST(a_flood_of_empty_datagrams_ends_a_receive_and_not_the_socket) {
     uint8_t byte = 1;
     struct bl_datagram batch[BL_NET_BATCH_MAX];
     for (size_t i = 0; i < BL_NET_BATCH_MAX; i++) {
-        batch[i] = (struct bl_datagram){right->local, &byte, 0};
+        batch[i] = (struct bl_datagram){.address = right->local, .data = &byte, .size = 0};
     }
     for (int i = 0; i < 5; i++) { /* more than one call may drop */
         sent += bl_net_send(left, batch, BL_NET_BATCH_MAX);
@@ -337,6 +358,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, without_ipv6_the_unspecified_address_is_that_of_ipv4);
     tcase_add_loop_test(tests, what_is_refused_is_dropped_counted_and_blocks_nothing, 0,
                         (int)COUNT_OF(refused_sends));
+    tcase_add_test(tests, what_is_tried_again_singly_leaves_from_where_it_should);
     tcase_add_loop_test(tests, refused_runs_are_remembered_and_other_errors_are_not, 0,
                         (int)COUNT_OF(memories_of_runs));
     tcase_add_test(tests, a_batch_to_many_takes_one_call);

@@ -262,6 +262,7 @@ START_TEST(an_adopted_socket_may_come_with_options_of_its_owner) {
     send_equal(other, &at, 10, 1000);
     ck_assert_uint_eq(receive(net, got, 10), 10);
     ck_assert_uint_eq(got[9].size, 1000);
+    ck_assert(bl_address_is_any(&got[9].local)); /* it has but one */
     ck_assert_uint_eq(net->oversize_count, 0);
     bl_net_close(net);
 }
@@ -288,6 +289,52 @@ START_TEST(a_released_socket_goes_back_to_its_owner) {
     bl_net_release(net);
     send_equal(other, &at, 3, 10);
     ck_assert_uint_eq(receive_run(plain).size, 10); /* and not a joined run of 30 */
+    close(plain);
+}
+END_TEST
+
+/* What its owner had asked for goes on. */
+START_TEST(an_adopted_socket_for_all_addresses_tells_to_which_until_it_is_released) {
+    bool wanted = _i == 1;
+    int plain = socket(AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_in any = {.sin_family = AF_INET};
+    ck_assert_int_eq(bind(plain, (struct sockaddr *)&any, sizeof(any)), 0);
+    if (wanted) {
+        set_true(plain, IPPROTO_IP, IP_PKTINFO);
+    }
+    struct bl_net *net = NULL;
+    ck_assert_int_eq(bl_udp_adopt(&net, plain, &memory), BELAY_OK);
+    struct bl_address at = address_of("127.0.0.2:0");
+    struct bl_datagram got;
+    at.port = net->local.port;
+    send_equal(other, &at, 1, 10);
+    ck_assert_uint_eq(receive(net, &got, 1), 1);
+    at.port = 0;
+    ck_assert(bl_address_equal(&got.local, &at));
+    bl_net_release(net);
+    ck_assert_int_eq(option_of(plain, IPPROTO_IP, IP_PKTINFO), wanted);
+    close(plain);
+}
+END_TEST
+
+START_TEST(of_an_adopted_ipv6_socket_both_ways_of_telling_are_given_back) {
+    bool wanted = _i == 1;
+    if (!has_ipv6(&memory)) {
+        return;
+    }
+    int plain = socket(AF_INET6, SOCK_DGRAM, 0);
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6};
+    ck_assert_int_eq(bind(plain, (struct sockaddr *)&any, sizeof(any)), 0);
+    if (wanted) {
+        set_true(plain, IPPROTO_IPV6, IPV6_RECVPKTINFO);
+    }
+    struct bl_net *net = NULL;
+    ck_assert_int_eq(bl_udp_adopt(&net, plain, &memory), BELAY_OK);
+    ck_assert_int_eq(option_of(plain, IPPROTO_IPV6, IPV6_RECVPKTINFO), 1);
+    ck_assert_int_eq(option_of(plain, IPPROTO_IP, IP_PKTINFO), 1);
+    bl_net_release(net);
+    ck_assert_int_eq(option_of(plain, IPPROTO_IPV6, IPV6_RECVPKTINFO), wanted);
+    ck_assert_int_eq(option_of(plain, IPPROTO_IP, IP_PKTINFO), 0);
     close(plain);
 }
 END_TEST
@@ -323,6 +370,9 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, an_adopted_socket_may_come_with_options_of_its_owner);
     tcase_add_test(tests, a_larger_buffer_of_an_adopted_socket_stays);
     tcase_add_test(tests, a_released_socket_goes_back_to_its_owner);
+    tcase_add_loop_test(
+        tests, an_adopted_socket_for_all_addresses_tells_to_which_until_it_is_released, 0, 2);
+    tcase_add_loop_test(tests, of_an_adopted_ipv6_socket_both_ways_of_telling_are_given_back, 0, 2);
     tcase_add_test(tests, a_socket_that_could_not_be_adopted_is_as_it_was);
 }
 

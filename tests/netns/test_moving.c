@@ -1,5 +1,6 @@
 /*
- * A client whose addresses change under it, over the system's own sockets.
+ * A client whose addresses change under it, and a server that has several, over the system's own
+ * sockets.
  *
  * Both sides send numbered messages all the while. The session must go on without a new login, and
  * every message arrive once and in order; the server must have been told that its client has moved.
@@ -162,6 +163,83 @@ START_TEST(a_client_that_loses_one_family_goes_on_over_the_other) {
 }
 END_TEST
 
+/* ---- a server with several addresses, of which the system prefers one */
+
+static const char *const servers[2][2] = {{HERE_4, "10.1.0.2"}, {HERE_6, "fd00::2"}};
+
+static struct world *start_with_two(bool ipv6, const char *token_keys) {
+    struct world *world = start(token_keys);
+    go_to(SERVER);
+    network(ipv6 ? "-6 address add %s/64 dev wire nodad" : "address add %s/16 dev wire",
+            servers[ipv6][1]);
+    go_to(CLIENT);
+    client_has(ipv6, hosts[ipv6][0]);
+    return world;
+}
+
+/** Whether the server has told of itself. */
+static bool is_found(const struct world *world, bool *found) {
+    struct belay_found answer;
+    *found = *found || belay_client_poll_found(world->clients[0].it, &answer);
+    return *found;
+}
+
+START_TEST(a_server_answers_from_the_address_that_was_asked) {
+    bool ipv6 = _i / 2 == 1;
+    const char *host = servers[ipv6][_i % 2];
+    char at[64];
+    bool found = false;
+    struct world *world = start_with_two(ipv6, NULL);
+    snprintf(at, sizeof at, ipv6 ? "[%s]:7777" : "%s:7777", host);
+    ck_assert_int_eq(belay_server_set_public_info(world->server, "two", 3), BELAY_OK);
+    ck_assert_int_eq(belay_client_query(world->clients[0].it, at), BELAY_OK);
+    world_until(world, is_found(world, &found), BELAY_QUERY_MS);
+    open_by_key(world, host);
+    talk(world, 300);
+    world_until(world, has_come(world, UP) && has_come(world, DOWN), 5000);
+    ck_assert_str_eq(world_info(world, CLIENT, 0).address, at);
+    world_destroy(world);
+}
+END_TEST
+
+/* A NAT would drop what comes from the server's other address. Here the client has that address,
+ * too, and its system takes no datagrams from outside that seem to be its own. (IPv6 does not
+ * look.) */
+START_TEST(a_client_that_hears_only_the_address_it_asked_is_followed) {
+    struct world *world = start_with_two(false, NULL);
+    network("address add %s/32 dev lo", servers[false][0]);
+    open_by_key(world, servers[false][1]);
+    talk(world, 300);
+    client_has(false, hosts[false][1]);
+    talk_until_at(world, hosts[false][1], 1000);
+    must_have_moved(world, 1);
+    world_destroy(world);
+}
+END_TEST
+
+START_TEST(a_client_goes_on_at_another_address_when_the_server_loses_one) {
+    bool ipv6 = _i == 1;
+    char addresses[128];
+    ck_assert_int_eq(belay_key_generate(folder_file("tokens")), BELAY_OK);
+    struct world *world = start_with_two(ipv6, folder_file("tokens"));
+    snprintf(addresses, sizeof addresses, ipv6 ? "[%s]:7777,[%s]:7777" : "%s:7777,%s:7777",
+             servers[ipv6][1], servers[ipv6][0]);
+    open_by_token(world, addresses);
+    talk(world, 300);
+    ck_assert_ptr_nonnull(strstr(world_info(world, CLIENT, 0).address, servers[ipv6][1]));
+    go_to(SERVER);
+    network("address del %s/%d dev wire", servers[ipv6][1], ipv6 ? 64 : 16);
+    go_to(CLIENT);
+    talk(world, 3000);
+    world_until(world, has_come(world, UP) && has_come(world, DOWN), 5000);
+    ledger_check(world, UP, 0, 0);
+    ledger_check(world, DOWN, 0, 0);
+    ck_assert_uint_eq(told_count(world, SERVER, 0, BELAY_EVENT_LOGIN), 1);
+    ck_assert_uint_eq(world_info(world, SERVER, 0).migrations, 0); /* it has not moved itself */
+    world_destroy(world);
+}
+END_TEST
+
 static void add_tests(TCase *tests) {
     tcase_add_checked_fixture(tests, folder_begin, folder_end);
     tcase_add_checked_fixture(tests, network_begin, network_end);
@@ -169,6 +247,9 @@ static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, a_client_without_an_address_for_a_while_goes_on_from_the_next, 0, 2);
     tcase_add_loop_test(tests, a_client_that_loses_one_family_goes_on_over_the_other, 0,
                         COUNT_OF(crossings));
+    tcase_add_loop_test(tests, a_server_answers_from_the_address_that_was_asked, 0, 4);
+    tcase_add_test(tests, a_client_that_hears_only_the_address_it_asked_is_followed);
+    tcase_add_loop_test(tests, a_client_goes_on_at_another_address_when_the_server_loses_one, 0, 2);
 }
 
 TEST_MAIN("netns moving", add_tests)

@@ -53,7 +53,10 @@ static const struct bl_datagram *answer(struct bl_net *net) {
 static void ask(struct bl_net *net, struct bl_dial *dial) {
     uint8_t open[BL_OPEN_SIZE];
     bl_dial_write(dial, bl_net_now(net), open);
-    ck_assert_uint_eq(bl_net_send(net, &(struct bl_datagram){server, open, sizeof open}, 1), 1);
+    ck_assert_uint_eq(
+        bl_net_send(net,
+                    &(struct bl_datagram){.address = server, .data = open, .size = sizeof open}, 1),
+        1);
 }
 
 /** A whole handshake from this address; false: refused. */

@@ -40,7 +40,7 @@ static inline void bare_destroy(struct bare *it) {
 static inline void bare_throw(struct bare *it, const void *data, size_t size) {
     uint8_t copy[BL_DATAGRAM_SIZE_MAX];
     memcpy(copy, data, size);
-    const struct bl_datagram datagram = {server.net->local, copy, size};
+    const struct bl_datagram datagram = {.address = server.net->local, .data = copy, .size = size};
     ck_assert_uint_eq(bl_net_send(it->net, &datagram, 1), 1);
 }
 
@@ -78,7 +78,7 @@ static inline void bare_take_accept(struct bare *it, const struct bl_datagram *a
     ck_assert(bl_dial_accepted(&it->dial, answer, bl_net_now(it->net), &dialed));
     const struct bl_binding_terms terms = {
         .nonce = it->dial.nonce,
-        .address = server.net->local,
+        .pair = {.remote = server.net->local},
         .suite = dialed.suite,
         .keys = dialed.keys,
         .params = dialed.params,

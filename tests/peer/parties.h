@@ -232,7 +232,8 @@ static inline void link_up(void) {
 static inline void bare_send(const struct bl_address *to, const void *data, size_t size) {
     uint8_t copy[BL_DATAGRAM_SIZE_MAX];
     memcpy(copy, data, size);
-    ck_assert_uint_eq(bl_net_send(bare, &(struct bl_datagram){*to, copy, size}, 1), 1);
+    ck_assert_uint_eq(
+        bl_net_send(bare, &(struct bl_datagram){.address = *to, .data = copy, .size = size}, 1), 1);
 }
 
 static inline uint64_t dropped_count(const struct party *party) {

@@ -33,8 +33,11 @@ static void begin(void) {
 static void spoof(const struct party *from, const struct party *to, const void *data, size_t size) {
     uint8_t copy[BL_DATAGRAM_SIZE_MAX];
     memcpy(copy, data, size);
-    ck_assert_uint_eq(bl_net_send(from->net, &(struct bl_datagram){to->net->local, copy, size}, 1),
-                      1);
+    ck_assert_uint_eq(
+        bl_net_send(from->net,
+                    &(struct bl_datagram){.address = to->net->local, .data = copy, .size = size},
+                    1),
+        1);
 }
 
 /** The header of DATA with the binding's true tag, and zeros where the seal would be. */
@@ -233,7 +236,8 @@ START_TEST(oversize_datagram) {
     for (unsigned kind = 0; kind <= 10; kind++) {
         large[0] = (uint8_t)kind;
         for (size_t i = 0; i < COUNT_OF(sizes); i++) {
-            const struct bl_datagram datagram = {server.net->local, large, sizes[i]};
+            const struct bl_datagram datagram = {
+                .address = server.net->local, .data = large, .size = sizes[i]};
             ck_assert_uint_eq(bl_net_send(bare, &datagram, 1), 1);
         }
     }
@@ -293,7 +297,7 @@ START_TEST(empty_datagrams) {
     unsigned words = server.word_count;
     for (int i = 0; i < 1000; i++) {
         uint8_t nothing[1];
-        const struct bl_datagram empty = {server.net->local, nothing, 0};
+        const struct bl_datagram empty = {.address = server.net->local, .data = nothing, .size = 0};
         ck_assert_uint_eq(bl_net_send(bare, &empty, 1), 1);
     }
     say_word(&client);

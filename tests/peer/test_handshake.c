@@ -150,7 +150,7 @@ START_TEST(an_altered_accept_is_dropped_and_the_true_one_taken) {
     ck_assert_uint_eq(bl_net_receive(client.net, batch, 1), 1);
     ck_assert_uint_eq(batch[0].size, BL_ACCEPT_SIZE);
     memcpy(accept, batch[0].data, sizeof accept);
-    struct bl_datagram altered = {client.net->local, copy, sizeof copy};
+    struct bl_datagram altered = {.address = client.net->local, .data = copy, .size = sizeof copy};
     for (size_t i = 0; i < sizeof accept; i++) {
         memcpy(copy, accept, sizeof copy);
         copy[i] ^= 1;
@@ -325,7 +325,7 @@ START_TEST(answers_that_nobody_asked_for_are_dropped) {
     dial(); /* waits for the server */
     run(10 * BL_MILLISECOND);
     uint8_t datagram[BL_OPEN_SIZE];
-    struct bl_datagram answer = {client.net->local, datagram, 0};
+    struct bl_datagram answer = {.address = client.net->local, .data = datagram, .size = 0};
     const struct bl_accept accept = {.suite = BL_SUITE_CHACHA20};
     const struct bl_retry retry = {.way = BL_WAY_KEY, .key = {9}};
     static const uint8_t no_nonce[BL_NONCE_SIZE];
@@ -354,7 +354,7 @@ START_TEST(a_hint_is_kept_and_does_not_end_the_attempt) {
     dial();
     run(10 * BL_MILLISECOND);
     uint8_t datagram[BL_OPEN_SIZE];
-    struct bl_datagram answer = {client.net->local, datagram, 0};
+    struct bl_datagram answer = {.address = client.net->local, .data = datagram, .size = 0};
     answer.size = hint_of(client.endpoint->dial.nonce, BELAY_REASON_FULL, datagram);
     bl_net_send(server.net, &answer, 1);
     run(10 * BL_MILLISECOND);

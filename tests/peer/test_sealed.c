@@ -47,7 +47,9 @@ START_TEST(a_kind_for_the_other_side_is_dropped_though_it_is_sealed) {
 
     size_t size = bl_binding_seal(peer->binding, BL_DATAGRAM_RESPONSE, datagram,
                                   BL_RESPONSE_PAYLOAD, bl_net_now(server.net));
-    bl_net_send(server.net, &(struct bl_datagram){client.net->local, datagram, size}, 1);
+    bl_net_send(server.net,
+                &(struct bl_datagram){.address = client.net->local, .data = datagram, .size = size},
+                1);
     serve(&client);
     ck_assert_uint_eq(client.stats.dropped[BELAY_DROP_KIND], 1);
     bare_destroy(&it);
@@ -122,7 +124,8 @@ START_TEST(gone_counts_only_under_the_keys_and_once) {
     uint8_t datagram[BL_DATAGRAM_SIZE_MAX] = {0}, copy[BL_DATAGRAM_SIZE_MAX];
     open_all();
     link_up();
-    struct bl_datagram gone = {client.net->local, copy, BL_DATA_HEADER_SIZE + BL_DATA_TAG_SIZE};
+    struct bl_datagram gone = {
+        .address = client.net->local, .data = copy, .size = BL_DATA_HEADER_SIZE + BL_DATA_TAG_SIZE};
     struct bl_data_header header = {.kind = BL_DATAGRAM_GONE, .number = 100};
     header.tag = ((struct bl_binding *)client.peer->binding)->tag;
     bl_data_header_write(datagram, &header);

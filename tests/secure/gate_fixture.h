@@ -26,6 +26,7 @@ struct gatehouse {
     struct bl_gate gate;
     struct bl_moment at;
     struct bl_address address;
+    struct bl_address asked_at;             /* to which of its addresses an OPEN comes */
     const struct belay_reason *turned_away; /* what admit() says */
     uint32_t asked_count;
 };
@@ -178,7 +179,8 @@ static inline bool ends_in_zeros(const struct reply *reply) {
 static inline void judge_deny(const struct caller *caller, struct reply *reply) {
     struct bl_dial dial = caller->dial;
     struct bl_deny deny;
-    const struct bl_datagram datagram = {host.address, reply->bytes, reply->size};
+    const struct bl_datagram datagram = {
+        .address = host.address, .data = reply->bytes, .size = reply->size};
     bool authentic = bl_dial_denied(&dial, &datagram, &deny);
     ck_assert(authentic || ends_in_zeros(reply));
     ck_assert(bl_deny_read(&deny, reply->bytes, reply->size));
@@ -193,7 +195,8 @@ static inline struct reply knock_sized(const struct caller *caller, size_t size)
     struct reply reply = {0};
     uint8_t *open = malloc(size + 1); /* of this size: the sanitizer guards its end */
     memcpy(open, caller->dial.open, size);
-    const struct bl_datagram datagram = {caller->from, open, size};
+    const struct bl_datagram datagram = {
+        .address = caller->from, .data = open, .size = size, .local = host.asked_at};
     reply.size = bl_gate_open(&host.gate, &datagram, &host.at, reply.bytes);
     free(open);
     ck_assert_uint_le(reply.size, size); /* no answer is larger than its question */
@@ -247,7 +250,8 @@ static inline struct bl_binding *binding_of(const struct caller *caller,
     struct bl_dialed dialed;
     uint8_t bytes[BL_OPEN_SIZE];
     memcpy(bytes, reply->bytes, sizeof bytes);
-    const struct bl_datagram datagram = {host.address, bytes, reply->size};
+    const struct bl_datagram datagram = {
+        .address = host.address, .data = bytes, .size = reply->size};
     ck_assert(bl_dial_accepted(&dial, &datagram, host.at.now, &dialed));
     struct bl_binding *binding = bl_bindings_by_tag(&host.bindings, dialed.params.tag);
     ck_assert_ptr_nonnull(binding);

@@ -46,7 +46,7 @@ static const uint8_t *nonce_of(uint32_t number) {
 static struct bl_binding *try_make(uint32_t number, uint32_t tag, uint32_t spare_tag) {
     const struct bl_binding_terms terms = {
         .nonce = nonce_of(number),
-        .address = address,
+        .pair = {.remote = address},
         .keys = {.up = {{1}}, .down = {{2}}},
         .params = {tag, spare_tag},
     };

@@ -152,7 +152,8 @@ static bool hears_retry_at(bl_time now, const struct bl_address *from, uint8_t c
     memset(retry.cookie, cookie, sizeof retry.cookie);
     memcpy(retry.nonce, dial.nonce, sizeof retry.nonce);
     memcpy(retry.key, key, BL_PUBLIC_SIZE);
-    const struct bl_datagram datagram = {*from, bytes, bl_retry_write(bytes, &retry)};
+    const struct bl_datagram datagram = {
+        .address = *from, .data = bytes, .size = bl_retry_write(bytes, &retry)};
     return bl_dial_retry(&dial, &datagram, now);
 }
 
@@ -321,7 +322,7 @@ static struct bl_datagram accept_under(const struct bl_credentials *credentials,
     const struct bl_accept_params params = {0xcafe, 0xbeef};
     bl_accept_params_write(bytes + BL_ACCEPT_HEAD_SIZE, &params);
     bl_aead_seal(&aead, bytes + BL_ACCEPT_HEAD_SIZE, BL_ACCEPT_PARAMS_SIZE);
-    return (struct bl_datagram){server, bytes, BL_ACCEPT_SIZE};
+    return (struct bl_datagram){.address = server, .data = bytes, .size = BL_ACCEPT_SIZE};
 }
 
 static struct bl_datagram accept_for(const struct bl_dial *asked, enum bl_suite suite) {
@@ -456,7 +457,8 @@ static size_t write_deny(uint32_t code) {
 
 static bool is_over(size_t proven_size, const struct bl_address *from) {
     struct bl_deny deny;
-    const struct bl_datagram datagram = {*from, bytes, proven_size + BL_PROOF_SIZE};
+    const struct bl_datagram datagram = {
+        .address = *from, .data = bytes, .size = proven_size + BL_PROOF_SIZE};
     return bl_dial_denied(&dial, &datagram, &deny);
 }
 
@@ -479,7 +481,8 @@ START_TEST(an_authentic_denial_ends_the_attempt) {
     struct bl_credentials credentials = credentials_of_server();
     size_t size = write_deny(BELAY_REASON_FULL);
     bl_deny_proof(bytes + size, &credentials, bytes, size);
-    const struct bl_datagram datagram = {server, bytes, size + BL_PROOF_SIZE};
+    const struct bl_datagram datagram = {
+        .address = server, .data = bytes, .size = size + BL_PROOF_SIZE};
     ck_assert(bl_dial_denied(&dial, &datagram, &deny));
     ck_assert_uint_eq(deny.code, BELAY_REASON_FULL);
     ck_assert_mem_eq(deny.text, "no", 2);

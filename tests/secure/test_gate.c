@@ -27,7 +27,7 @@ START_TEST(a_token_lets_in_at_once) {
     must_be(&reply, ADMITTED, 0);
     const struct bl_binding *binding = binding_of(&caller, &reply);
     ck_assert_int_eq(binding->state, BL_BINDING_PENDING);
-    ck_assert(bl_address_equal(&binding->path.address, &caller.from));
+    ck_assert(bl_address_equal(&binding->path.used.remote, &caller.from));
     const struct bl_identity *identity = &binding->newcomer->identity;
     ck_assert(identity->has_token);
     ck_assert_mem_eq(identity->id, token.id, sizeof token.id);
@@ -44,7 +44,8 @@ START_TEST(the_servers_key_lets_in_who_comes_again_with_its_cookie) {
     struct reply reply = knock(&caller);
     must_be(&reply, AGAIN, 0);
     ck_assert_uint_eq(host.bindings.pending_count, 0);
-    const struct bl_datagram datagram = {host.address, reply.bytes, reply.size};
+    const struct bl_datagram datagram = {
+        .address = host.address, .data = reply.bytes, .size = reply.size};
     ck_assert(bl_dial_retry(&caller.dial, &datagram, NOW));
     reply = knock(&caller);
     must_be(&reply, ADMITTED, 0);
@@ -141,6 +142,21 @@ START_TEST(a_repeat_from_another_address_needs_a_cookie) {
     const struct reply again = knock(&caller);
     must_be(&again, ADMITTED, 0);
     ck_assert_mem_eq(again.bytes, first.bytes, first.size);
+}
+END_TEST
+
+/* A server has several addresses, and a client of several may ask at each. */
+START_TEST(what_follows_leaves_from_where_the_last_answer_did) {
+    struct caller caller;
+    come_with_fresh_token(&caller);
+    host.asked_at = address_of("203.0.113.1:0");
+    const struct reply reply = knock(&caller);
+    const struct bl_binding *binding = binding_of(&caller, &reply);
+    ck_assert(bl_address_equal(&binding->path.used.local, &host.asked_at));
+    host.asked_at = address_of("203.0.113.2:0");
+    const struct reply again = knock(&caller);
+    must_be(&again, ADMITTED, 0);
+    ck_assert(bl_address_equal(&binding->path.used.local, &host.asked_at));
 }
 END_TEST
 
@@ -766,6 +782,7 @@ static void add_answers(TCase *tests) {
     tcase_add_test(tests, an_ephemeral_key_serves_for_a_second_and_a_server_nonce_once);
     tcase_add_test(tests, a_repeat_is_answered_byte_for_byte_and_changes_nothing);
     tcase_add_test(tests, a_repeat_from_another_address_needs_a_cookie);
+    tcase_add_test(tests, what_follows_leaves_from_where_the_last_answer_did);
     tcase_add_test(tests, a_repeat_of_a_handshake_that_is_over_is_dropped);
     tcase_add_test(tests, a_nonce_that_comes_with_other_bytes_is_dropped);
     tcase_add_test(tests, a_token_that_comes_under_another_nonce_is_refused_as_used);

@@ -111,7 +111,7 @@ static void prepare_house(const struct caller *caller, unsigned faults) {
     }
     if (has(faults, FAULT_NONCE)) {
         const struct bl_binding_terms terms = {.nonce = caller->dial.nonce,
-                                               .address = caller->from};
+                                               .pair = {.remote = caller->from}};
         ck_assert_ptr_nonnull(bl_binding_create(&host.bindings, &terms, NOW));
     }
 }

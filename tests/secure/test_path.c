@@ -20,7 +20,7 @@ static void start(void) {
         ck_assert_int_eq(bl_address_parse(&places[i], place_names[i], false), BELAY_OK);
     }
     bl_random_init_seeded(&random, 17);
-    bl_path_init(&path, &places[HOME]);
+    bl_path_init(&path, &(struct bl_address_pair){.remote = places[HOME]});
 }
 
 static int place_of(const struct bl_address *address) {
@@ -33,12 +33,13 @@ static int place_of(const struct bl_address *address) {
 }
 
 static bool heard(int from, size_t size, bool newest) {
-    const struct bl_heard heard_ = {.from = &places[from], .size = size, .newest = newest};
+    const struct bl_address_pair pair = {.remote = places[from]};
+    const struct bl_heard heard_ = {.from = &pair, .size = size, .newest = newest};
     return bl_path_heard(&path, &heard_, &random);
 }
 
 static int where_to(size_t size) {
-    return place_of(bl_path_where_to(&path, size));
+    return place_of(&bl_path_where_to(&path, size)->remote);
 }
 
 static void sent(int to, size_t size) {
@@ -62,8 +63,8 @@ END_TEST
 
 START_TEST(the_newest_datagram_from_elsewhere_is_challenged) {
     ck_assert(heard(AWAY, 100, true));
-    ck_assert_int_eq(place_of(&path.candidate), AWAY);
-    ck_assert_int_eq(place_of(&path.address), HOME);
+    ck_assert_int_eq(place_of(&path.candidate.remote), AWAY);
+    ck_assert_int_eq(place_of(&path.used.remote), HOME);
 }
 END_TEST
 
@@ -156,7 +157,7 @@ START_TEST(a_response_counts_once) {
     ck_assert(heard(HOME, 100, true)); /* the old address has to prove itself again */
     ck_assert(!answered(HOME, challenge));
     ck_assert(!answered(AWAY, challenge));
-    ck_assert_int_eq(place_of(&path.address), AWAY);
+    ck_assert_int_eq(place_of(&path.used.remote), AWAY);
 }
 END_TEST
 
@@ -185,7 +186,7 @@ START_TEST(a_response_from_elsewhere_does_not_move_the_path) {
     ck_assert(heard(STRANGER, 100, true));
     ck_assert(!answered(HOME, path.challenge));
     ck_assert(!answered(THIRD, path.challenge));
-    ck_assert_int_eq(place_of(&path.address), HOME);
+    ck_assert_int_eq(place_of(&path.used.remote), HOME);
 }
 END_TEST
 
@@ -218,10 +219,57 @@ START_TEST(a_third_address_replaces_the_candidate) {
 END_TEST
 
 START_TEST(addresses_differ_by_scope_too) {
-    struct bl_address other = places[HOME];
-    other.scope = 3;
+    struct bl_address_pair other = {.remote = places[HOME]};
+    other.remote.scope = 3;
     const struct bl_heard heard_ = {.from = &other, .size = 100, .newest = true};
     ck_assert(bl_path_heard(&path, &heard_, &random));
+}
+END_TEST
+
+/* ---- at which of our own addresses the other side is met: HOME and AWAY stand for two of them */
+
+static bool heard_at(int from, int local, bool newest) {
+    const struct bl_address_pair pair = {.remote = places[from], .local = places[local]};
+    const struct bl_heard heard_ = {.from = &pair, .size = 100, .newest = newest};
+    return bl_path_heard(&path, &heard_, &random);
+}
+
+/** From where the next datagram leaves. */
+static int leaves_from(void) {
+    return place_of(&bl_path_where_to(&path, 1)->local);
+}
+
+START_TEST(what_leaves_does_so_from_where_the_newest_came_to) {
+    ck_assert(!heard_at(HOME, AWAY, true)); /* nothing to be proven: it gets all anyway */
+    ck_assert_int_eq(leaves_from(), AWAY);
+    ck_assert(!heard_at(HOME, THIRD, false)); /* was overtaken */
+    ck_assert_int_eq(leaves_from(), AWAY);
+    ck_assert(!heard_at(HOME, THIRD, true));
+    ck_assert_int_eq(leaves_from(), THIRD);
+    ck_assert_int_eq(where_to(1200), HOME);
+}
+END_TEST
+
+START_TEST(a_candidate_is_met_where_it_came_to_and_the_other_where_it_was) {
+    heard_at(HOME, HOME, true);
+    ck_assert(heard_at(AWAY, THIRD, true));
+    ck_assert_int_eq(leaves_from(), THIRD);
+    heard_at(AWAY, AWAY, false);
+    ck_assert_int_eq(leaves_from(), THIRD);
+    heard_at(AWAY, AWAY, true);
+    ck_assert_int_eq(leaves_from(), AWAY);
+    sent(AWAY, 300); /* all that it may get */
+    ck_assert_int_eq(where_to(1), HOME);
+    ck_assert_int_eq(leaves_from(), HOME);
+}
+END_TEST
+
+START_TEST(who_is_proven_to_have_moved_is_met_where_it_was_as_a_candidate) {
+    heard_at(HOME, HOME, true);
+    heard_at(AWAY, THIRD, true);
+    ck_assert(answered(AWAY, path.challenge));
+    ck_assert_int_eq(where_to(1200), AWAY);
+    ck_assert_int_eq(leaves_from(), THIRD);
 }
 END_TEST
 
@@ -343,7 +391,7 @@ static void server_receives(const struct flight *flight) {
     model_hears(flight, newest, moved);
     ck_assert_int_eq(challenge, model.challenge);
     if (challenge) {
-        server_sends(place_of(&path.candidate), CHALLENGE, BL_CHALLENGE_DATAGRAM_SIZE);
+        server_sends(place_of(&path.candidate.remote), CHALLENGE, BL_CHALLENGE_DATAGRAM_SIZE);
     }
 }
 
@@ -384,7 +432,7 @@ static void step(void) {
         ck_assert_int_eq(to, allowed ? model.newest_from : model.in_use);
         server_sends(to, DATA, size);
     }
-    ck_assert_int_eq(place_of(&path.address), model.in_use);
+    ck_assert_int_eq(place_of(&path.used.remote), model.in_use);
 }
 
 static void begin(int seed) {
@@ -401,7 +449,7 @@ static void must_settle(void) {
     for (unsigned i = 0; i < 300; i++) {
         step();
     }
-    ck_assert_int_eq(place_of(&path.address), world.client_at);
+    ck_assert_int_eq(place_of(&path.used.remote), world.client_at);
 }
 
 START_TEST(a_moving_client_is_followed) {
@@ -462,6 +510,9 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, the_newest_datagram_from_the_address_in_use_ends_the_attempt);
     tcase_add_test(tests, a_third_address_replaces_the_candidate);
     tcase_add_test(tests, addresses_differ_by_scope_too);
+    tcase_add_test(tests, what_leaves_does_so_from_where_the_newest_came_to);
+    tcase_add_test(tests, a_candidate_is_met_where_it_came_to_and_the_other_where_it_was);
+    tcase_add_test(tests, who_is_proven_to_have_moved_is_met_where_it_was_as_a_candidate);
     tcase_add_loop_test(tests, a_moving_client_is_followed, 0, 30);
     tcase_add_loop_test(tests, a_stranger_who_replays_the_newest_datagram_gets_nothing, 0, 30);
     tcase_add_loop_test(tests, nor_does_one_who_passes_the_challenges_on, 0, 30);
