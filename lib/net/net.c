@@ -38,6 +38,10 @@ intptr_t bl_net_descriptor(const struct bl_net *net) {
     return net->ops->descriptor(net);
 }
 
+intptr_t bl_net_socket(const struct bl_net *net) {
+    return net->ops->socket(net);
+}
+
 struct bl_random *bl_net_random(struct bl_net *net) {
     return net->ops->random(net);
 }

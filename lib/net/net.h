@@ -39,6 +39,7 @@ struct bl_net_ops {
     bl_time (*now)(const struct bl_net *net);
     bl_time (*wall)(const struct bl_net *net);
     intptr_t (*descriptor)(const struct bl_net *net);
+    intptr_t (*socket)(const struct bl_net *net);
     struct bl_random *(*random)(struct bl_net *net);
     size_t (*everybody)(struct bl_net *net, struct bl_address *out, size_t max);
     void (*close)(struct bl_net *net);
@@ -88,6 +89,10 @@ bl_time bl_net_wall(const struct bl_net *net); /* UTC since 1970 */
  * a simulation. Only bl_net_wait(), with any timeout, takes a wake-up off it.
  */
 intptr_t bl_net_descriptor(const struct bl_net *net);
+/** The system's socket, which stays ours: for another process, which gets a copy. -1 in a
+ * simulation.
+ */
+intptr_t bl_net_socket(const struct bl_net *net);
 /** Where this process's secrets and nonces come from. */
 struct bl_random *bl_net_random(struct bl_net *net);
 /**

@@ -221,6 +221,7 @@ static const struct bl_net_ops sim_ops = {
     .now = sim_now,
     .wall = sim_wall,
     .descriptor = sim_descriptor,
+    .socket = sim_descriptor,
     .random = sim_random,
     .everybody = sim_everybody,
     .close = sim_close,

@@ -227,6 +227,10 @@ static void udp_close(struct bl_net *net) {
     bl_free(udp->memory, udp, sizeof(*udp));
 }
 
+static intptr_t udp_socket(const struct bl_net *net) {
+    return BL_CONTAINER_OF(net, const struct bl_udp, net)->socket;
+}
+
 static const struct bl_net_ops udp_ops = {
     .receive = bl_udp_receive,
     .send = bl_udp_send,
@@ -235,6 +239,7 @@ static const struct bl_net_ops udp_ops = {
     .now = udp_now,
     .wall = udp_wall,
     .descriptor = udp_descriptor,
+    .socket = udp_socket,
     .random = udp_random,
     .everybody = udp_everybody,
     .close = udp_close,
