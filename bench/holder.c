@@ -3,9 +3,9 @@
 #include "lib/wire/frame.h"
 #include <string.h>
 
-static void bound(void *user, struct bl_peer *peer, const struct bl_identity *server) {
+static void accepted(void *user, struct bl_peer *peer, const struct bl_dialed *dialed) {
     struct bl_holder *holder = user;
-    (void)server;
+    (void)dialed;
     holder->peer = peer;
     peer->receiver = holder;
 }
@@ -25,7 +25,7 @@ static void denied(void *user, const struct bl_deny *deny) {
 
 bool bl_holder_open(struct bl_holder *holder, struct belay_sim *sim, const struct bl_address *local,
                     const struct bl_address *server) {
-    static const struct bl_endpoint_ops ops = {.bound = bound,
+    static const struct bl_endpoint_ops ops = {.accepted = accepted,
                                                .migrated = ignore,
                                                .packet = take_packet,
                                                .progress = ignore,

@@ -253,8 +253,8 @@ static void fill_noise(struct bl_hostile *hostile, struct bl_pool *pool) {
 
 /** Every kind there is, and some that are not, at sizes that each may have. */
 static void fill_kinds(struct bl_hostile *hostile, struct bl_pool *pool) {
-    static const size_t sizes[] = {BL_OPEN_SIZE, BL_ACCEPT_SIZE, BL_RETRY_SIZE, 60, 26, 38,
-                                   34,           BL_QUERY_SIZE};
+    static const size_t sizes[] = {BL_OPEN_SIZE, BL_ACCEPT_SIZE_MAX, BL_RETRY_SIZE, 60, 26, 38,
+                                   34,           BL_QUERY_SIZE,      BL_RESET_SIZE};
     uint8_t bytes[BL_HOSTILE_SIZE_MAX];
     for (uint32_t i = 0; i < pool->max; i++) {
         bl_random_bytes(&hostile->random, bytes, sizeof bytes);

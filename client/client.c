@@ -8,15 +8,20 @@
 
 #include "client/discovery.h"
 #include "client/route.h"
+#include "client/ticket.h"
+#include "common/container_of.h"
 #include "common/error.h"
 #include "common/log.h"
 #include "common/text.h"
 #include "lib/net/sim.h"
 #include "lib/session/loop.h"
 #include "lib/session/options.h"
+#include "lib/session/resume.h"
 #include <string.h>
 
-#define PEERS 2 /* one, and one that still says its last words */
+#define BACKOFF_FIRST (250 * BL_MILLISECOND)
+#define BACKOFF_MAX   (5 * BL_SECOND)
+#define PEERS         2 /* one, and one that still says its last words */
 
 struct belay_client {
     struct bl_loop loop;
@@ -24,27 +29,74 @@ struct belay_client {
     belay_session newest;       /* the handle of this or the last one */
     struct bl_route route;      /* to the server of this session */
     struct bl_discovery discovery;
+    struct bl_client_ticket ticket; /* of this session */
+    struct bl_timer redial_timer;   /* a refusal that allows return is waited out */
+    bl_duration backoff;
     bl_duration connect;
+    uint64_t game;
     uint8_t login[BELAY_LOGIN_MAX];
+    uint8_t saved_ticket[BELAY_TICKET_SIZE_MAX]; /* lent by TICKET */
 };
 
-static void bound(void *user, struct bl_peer *peer, const struct bl_identity *server) {
+static void accepted(void *user, struct bl_peer *peer, const struct bl_dialed *dialed) {
     struct belay_client *client = user;
     struct bl_session *session = client->session;
-    (void)server;
-    if (session == NULL || !session->dialing || session->state != BELAY_DISCONNECTED) {
+    if (session == NULL || !session->dialing) {
         bl_endpoint_release(client->loop.endpoint, peer, 0, BL_TOMBSTONE);
         return;
     }
+    bool resumes = client->route.target.by_ticket;
+    bool new_epoch = client->route.target.resume.new_epoch;
     session->dialing = false;
+    bl_client_ticket_take(&client->ticket, dialed);
     bl_route_spend(&client->route);
-    bl_session_bind(session, peer);
+    if (resumes) {
+        bl_resume_continue(session, peer, &dialed->params.positions, new_epoch);
+    } else {
+        bl_route_note_key(&client->route, bl_endpoint_server_key(client->loop.endpoint));
+        bl_session_bind(session, peer);
+    }
+}
+
+/** Dials for the session that is there. */
+static void dial_again(struct belay_client *client) {
+    struct bl_session *session = client->session;
+    struct bl_route *route = &client->route;
+    struct bl_resume resume = {0};
+    bl_resume_positions(session, &resume.positions);
+    bl_session_input(session, BL_INPUT_RESUME, NULL);
+    bl_route_prefer(route, &session->address);
+    bl_client_ticket_aim(&client->ticket, &route->target, &resume, bl_net_wall(client->loop.net));
+    bl_endpoint_dial(client->loop.endpoint, &route->target);
+}
+
+static void redial_due(struct bl_timer *timer, bl_time now) {
+    struct belay_client *client = BL_CONTAINER_OF(timer, struct belay_client, redial_timer);
+    (void)now;
+    dial_again(client);
+}
+
+/** A server too busy for it now keeps the session; silence, on the other hand, is no overload. */
+static void wait_and_redial(struct belay_client *client, bl_duration asked) {
+    struct bl_shared *shared = &client->loop.shared;
+    bl_session_input(client->session, BL_INPUT_ATTEMPT_FAILED, NULL);
+    client->backoff = client->backoff == 0 ? BACKOFF_FIRST : 2 * client->backoff;
+    client->backoff = client->backoff < BACKOFF_MAX ? client->backoff : BACKOFF_MAX;
+    bl_duration spread = /* so that a crowd does not come back as one */
+        (bl_duration)bl_random_below(shared->random, (uint64_t)client->backoff);
+    bl_duration wait = client->backoff / 2 + spread;
+    bl_timer_arm(shared->wheel, &client->redial_timer, shared->now + (wait > asked ? wait : asked));
 }
 
 static void denied(void *user, const struct bl_deny *deny) {
     struct belay_client *client = user;
     char text[BELAY_REASON_TEXT_MAX + 1];
     if (client->session == NULL) {
+        return;
+    }
+    if (client->session->state == BELAY_RECONNECTING && deny->come_back &&
+        deny->code == BELAY_REASON_OVERLOAD) {
+        wait_and_redial(client, bl_from_ms(deny->retry_ms));
         return;
     }
     bl_text_clean(text, sizeof text, deny->text, deny->text_size);
@@ -68,13 +120,14 @@ static void changed(void *user, struct bl_session *session) {
     struct belay_client *client = user;
     if (bl_session_has_ended(session)) {
         session->dialing = false;
+        bl_timer_cancel(&client->loop.wheel, &client->redial_timer);
         bl_endpoint_hang_up(client->loop.endpoint);
         bl_route_spend(&client->route);
+        bl_wipe(&client->ticket, sizeof client->ticket);
     } else {
         session->dialing = true;
-        bl_session_input(session, BL_INPUT_RESUME, NULL);
-        client->route.target.resume = true;
-        bl_endpoint_dial(client->loop.endpoint, &client->route.target);
+        client->backoff = 0;
+        dial_again(client);
     }
 }
 
@@ -84,6 +137,7 @@ static void retire(void *user, struct bl_session *session) {
     if (client->session == session) {
         client->session = NULL;
     }
+    bl_wipe(client->saved_ticket, sizeof client->saved_ticket); /* polled by now */
 }
 
 static enum belay_result set_limits(struct bl_shared *shared,
@@ -115,7 +169,7 @@ static enum belay_result open_network(struct belay_client *client,
 /** What it has begun when it fails, belay_client_destroy() ends. */
 static enum belay_result start(struct belay_client *client, const struct belay_client_opts *opts) {
     static const struct bl_endpoint_ops ops = {
-        .bound = bound, .denied = denied, .informed = informed};
+        .accepted = accepted, .denied = denied, .informed = informed};
     struct bl_shared *shared = &client->loop.shared;
     struct bl_net *net;
     enum belay_result result = set_limits(shared, opts);
@@ -123,6 +177,9 @@ static enum belay_result start(struct belay_client *client, const struct belay_c
         return result;
     }
     client->connect = bl_options_duration(opts->connect_ms, BELAY_CONNECT_MS_DEFAULT);
+    client->game = bl_wire_hash(opts->game);
+    bl_timer_init(&client->redial_timer, redial_due);
+    shared->accept_gaps = opts->accept_gaps;
     shared->retire = retire;
     shared->changed = changed;
     shared->user = client;
@@ -172,8 +229,14 @@ static enum belay_result check_connect(const struct belay_client *client,
     if (session != NULL && !(polled->closed && polled->session == session)) {
         return bl_fail(BELAY_E_STATE, "connect: a session is open; wait for its CLOSED event");
     }
-    if (opts->ticket != NULL) {
-        return bl_fail(BELAY_E_INVALID, "ticket: this version resumes no sessions; leave it out");
+    if (opts->ticket != NULL && opts->token != NULL) {
+        return bl_fail(BELAY_E_INVALID, "ticket: given with a token; try the ticket first");
+    }
+    if (opts->ticket != NULL && !client->loop.shared.accept_gaps) {
+        return bl_fail(
+            BELAY_E_INVALID,
+            "ticket: what the process before this one had not handled or sent is lost or "
+            "comes again; say with options.accept_gaps that the game can bear that");
     }
     if (opts->login_size > BELAY_LOGIN_MAX) {
         return bl_fail(BELAY_E_TOO_BIG, "login_size: %zu, at most %d", opts->login_size,
@@ -211,7 +274,23 @@ static void looked_up(void *user) {
     bl_loop_wake(&((struct belay_client *)user)->loop);
 }
 
-static enum belay_result dial(struct belay_client *client) {
+/** Dials with a saved ticket, as soon as there is an address. */
+static enum belay_result aim_ticket(struct belay_client *client, const struct bl_span *saved) {
+    struct bl_dial_target *target = &client->route.target;
+    const struct bl_resume resume = {.new_epoch = true};
+    bool named = bl_route_is_waiting(&client->route); /* by an invite */
+    struct bl_dial_target places = *target;
+    enum belay_result result =
+        bl_client_ticket_read(&client->ticket, client->session, &places, client->game, saved);
+    if (result == BELAY_OK) {
+        *target = places;
+        target->address_count = named ? 0 : places.address_count;
+        bl_client_ticket_aim(&client->ticket, target, &resume, bl_net_wall(client->loop.net));
+    }
+    return result;
+}
+
+static enum belay_result dial(struct belay_client *client, const struct bl_span *saved) {
     struct bl_shared *shared = &client->loop.shared;
     uint8_t identity[16];
     bl_random_bytes(shared->random, identity,
@@ -220,10 +299,21 @@ static enum belay_result dial(struct belay_client *client) {
     if (result != BELAY_OK) {
         return result;
     }
+    if (saved->data != NULL) {
+        result = aim_ticket(client, saved);
+    }
+    if (result != BELAY_OK) {
+        bl_session_destroy(client->session);
+        client->session = NULL;
+        return result;
+    }
     bl_loop_look_at_clock(&client->loop);
     client->session->handle = ++client->newest;
     client->session->dialing = true;
     bl_session_expect_login(client->session, client->connect);
+    if (client->route.target.address_count > 0) {
+        bl_endpoint_dial(client->loop.endpoint, &client->route.target);
+    }
     follow_route(client);
     return BELAY_OK;
 }
@@ -259,7 +349,7 @@ enum belay_result belay_client_connect(struct belay_client *client,
     }
     shared->login = client->login;
     shared->login_size = opts.login_size;
-    return dial(client);
+    return dial(client, &(struct bl_span){opts.ticket, opts.ticket_size});
 }
 
 void belay_client_close(struct belay_client *client, const struct belay_reason *reason,
@@ -292,6 +382,8 @@ void belay_client_destroy(struct belay_client *client) {
     bl_route_forget(&client->route);
     bl_discovery_finish(&client->discovery);
     bl_loop_finish(&client->loop);
+    bl_wipe(&client->ticket, sizeof client->ticket);
+    bl_wipe(client->saved_ticket, sizeof client->saved_ticket);
     struct bl_memory memory = client->loop.memory; /* it counts the block it lies in */
     bl_free(&memory, client, sizeof *client);
 }
@@ -312,17 +404,25 @@ enum belay_result belay_client_service(struct belay_client *client, uint32_t wai
 /** A server that has let us in is known from now on. */
 static void remember_server(struct belay_client *client) {
     const struct bl_memory *memory = &client->loop.memory;
-    if (bl_route_arrived(&client->route, bl_endpoint_server_key(client->loop.endpoint)) !=
-        BELAY_OK) {
+    if (bl_route_arrived(&client->route) != BELAY_OK) {
         bl_log(&memory->hooks, BELAY_LOG_WARNING, client->newest, "known_servers: %s",
                belay_error());
     }
+}
+
+static void lend_ticket(struct belay_client *client, struct belay_event *event) {
+    event->ticket.data = client->saved_ticket;
+    event->ticket.size =
+        bl_client_ticket_write(client->saved_ticket, &client->ticket, client->session, client->game,
+                               &client->route.target);
 }
 
 bool belay_client_poll(struct belay_client *client, struct belay_event *event) {
     bool polled = bl_poll(&client->loop.shared, event);
     if (polled && event->type == BELAY_EVENT_OPEN) {
         remember_server(client);
+    } else if (polled && event->type == BELAY_EVENT_TICKET) {
+        lend_ticket(client, event);
     }
     return polled;
 }
@@ -360,7 +460,7 @@ enum belay_result belay_client_stats(const struct belay_client *client, struct b
     struct belay_stats stats;
     bl_loop_stats(&client->loop, &stats);
     stats.sessions = client->session != NULL;
-    stats.held = client->session != NULL && client->session->state == BELAY_RECONNECTING;
+    stats.held = client->session != NULL && bl_session_is_held(client->session);
     return bl_options_give(out, &stats, sizeof stats, "stats");
 }
 

@@ -148,7 +148,7 @@ static enum belay_result find_key(struct bl_route *route, const struct belay_con
 static enum belay_result plan_invite(struct bl_route *route, const struct belay_connect_opts *opts,
                                      const struct bl_route_ground *ground) {
     enum belay_result result = bl_invite_parse(&route->server, opts->invite);
-    if (result == BELAY_OK && opts->token == NULL) {
+    if (result == BELAY_OK && opts->token == NULL && opts->ticket == NULL) {
         result = find_key(route, opts, ground->simulated);
     }
     return result == BELAY_OK ? add_place(route, &route->server, ground) : result;
@@ -159,7 +159,9 @@ enum belay_result bl_route_plan(struct bl_route *route, const struct belay_conne
     enum belay_result result = BELAY_OK;
     route->memory = ground->memory;
     if (opts->invite == NULL && opts->token == NULL) {
-        return bl_fail(BELAY_E_INVALID, "invite: give \"host:port\", an invite or a token");
+        return opts->ticket != NULL
+                   ? BELAY_OK /* which knows where */
+                   : bl_fail(BELAY_E_INVALID, "invite: give \"host:port\", an invite or a token");
     }
     if (opts->token != NULL) {
         result = plan_token(route, opts, ground);
@@ -175,13 +177,35 @@ enum belay_result bl_route_plan(struct bl_route *route, const struct belay_conne
 
 void bl_route_spend(struct bl_route *route) {
     bl_wipe(&route->target.session_secret, sizeof route->target.session_secret);
+    bl_wipe(&route->target.resume_key, sizeof route->target.resume_key);
 }
 
-enum belay_result bl_route_arrived(struct bl_route *route, const uint8_t *server_key) {
-    if (route->known_servers == NULL || server_key == NULL) {
+void bl_route_note_key(struct bl_route *route, const uint8_t *server_key) {
+    if (server_key != NULL) {
+        route->server.has_key = route->key_noted = true;
+        memcpy(route->server.key, server_key, sizeof route->server.key);
+    }
+}
+
+void bl_route_prefer(struct bl_route *route, const struct bl_address *address) {
+    struct bl_dial_target *target = &route->target;
+    size_t at = 0;
+    while (at < target->address_count && !bl_address_equal(&target->addresses[at], address)) {
+        at++;
+    }
+    if (at == BL_DIAL_ADDRESSES_MAX) {
+        at--;
+    } else if (at == target->address_count) { /* it has answered from elsewhere */
+        target->address_count++;
+    }
+    target->addresses[at] = target->addresses[0];
+    target->addresses[0] = *address;
+}
+
+enum belay_result bl_route_arrived(struct bl_route *route) {
+    if (route->known_servers == NULL || !route->key_noted) {
         return BELAY_OK;
     }
-    route->server.has_key = true;
-    memcpy(route->server.key, server_key, sizeof route->server.key);
+    route->key_noted = false;
     return bl_known_servers_remember(route->known_servers, &route->server, route->memory);
 }

@@ -18,6 +18,7 @@ struct bl_route {
     struct bl_dial_target target; /* addresses as far as they are known */
     uint8_t token[BL_TOKEN_SIZE_MAX];
     struct bl_invite server; /* by key: whom */
+    bool key_noted;          /* and its key is the one that it has shown */
     char *known_servers;     /* file to remember its key in, once a session is open; else NULL */
     struct bl_resolver resolvers[BL_TOKEN_PLACES_MAX];
     size_t resolver_count;
@@ -46,9 +47,13 @@ size_t bl_route_resolve(struct bl_route *route);
 bool bl_route_is_waiting(const struct bl_route *route);
 /** The attempt is over: what proved the way in is wiped. */
 void bl_route_spend(struct bl_route *route);
+/** The server has let us in, and shown this key. NULL: by token or ticket, without one. */
+void bl_route_note_key(struct bl_route *route, const uint8_t *server_key);
 /** The session is open: the server's key, if it was new, is written down. @return as
  * bl_known_servers_remember() */
-enum belay_result bl_route_arrived(struct bl_route *route, const uint8_t *server_key);
+enum belay_result bl_route_arrived(struct bl_route *route);
+/** The address at which the server is most likely to be found is asked first. */
+void bl_route_prefer(struct bl_route *route, const struct bl_address *address);
 /** Cancels look-ups, wipes secrets. Zeroed memory is fine. */
 void bl_route_forget(struct bl_route *route);
 

@@ -12,6 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/** Bytes that are another's. */
+struct bl_span {
+    const void *data;
+    size_t size;
+};
+
 struct bl_reader {
     const uint8_t *at;
     const uint8_t *end;

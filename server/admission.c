@@ -40,6 +40,34 @@ static enum belay_result set_name(struct bl_admission *rules, const char *name) 
     return BELAY_OK;
 }
 
+static enum belay_result open_key(struct bl_admission *rules, const struct belay_server_opts *opts,
+                                  struct bl_random *random) {
+    if (opts->key_file != NULL) {
+        return bl_key_file_open(&rules->key, opts->key_file, random);
+    }
+    bl_key_pair_make(&rules->key, random);
+    return BELAY_OK;
+}
+
+/** Tickets outlive this process if their key does: it has a file, or follows from the server's own,
+ * which may have one. */
+static enum belay_result open_tickets(struct bl_server_admission *admission,
+                                      const struct belay_server_opts *opts,
+                                      struct bl_memory *memory, struct bl_random *random) {
+    const char *path = opts->ticket_key_file;
+    admission->rules.ticket_keys = &admission->tickets.keys;
+    bl_random_bytes(random, &admission->rules.run, sizeof admission->rules.run);
+    if (path == NULL) {
+        bl_ticket_keys_derive(&admission->tickets.keys, &admission->rules.key.secret);
+        return BELAY_OK;
+    }
+    enum belay_result made = bl_token_keys_generate(path, random);
+    if (made != BELAY_OK && made != BELAY_E_STATE) { /* which is there already */
+        return made;
+    }
+    return bl_token_key_file_init(&admission->tickets, memory, path);
+}
+
 enum belay_result bl_server_admission_open(struct bl_server_admission *admission,
                                            const struct belay_server_opts *opts,
                                            struct bl_memory *memory, struct bl_random *random) {
@@ -55,14 +83,19 @@ enum belay_result bl_server_admission_open(struct bl_server_admission *admission
     if (result == BELAY_OK && opts->token_keys != NULL) {
         result = bl_token_key_file_init(&admission->tokens, memory, opts->token_keys);
     }
-    if (result != BELAY_OK || opts->key_file != NULL) {
-        return result != BELAY_OK ? result : bl_key_file_open(&rules->key, opts->key_file, random);
+    if (result == BELAY_OK) {
+        result = open_key(rules, opts, random);
     }
-    bl_key_pair_make(&rules->key, random);
-    return BELAY_OK;
+    return result == BELAY_OK ? open_tickets(admission, opts, memory, random) : result;
+}
+
+void bl_server_admission_refresh(struct bl_server_admission *admission, bl_time now) {
+    bl_token_key_file_refresh(&admission->tokens, now);
+    bl_token_key_file_refresh(&admission->tickets, now);
 }
 
 void bl_server_admission_close(struct bl_server_admission *admission) {
     bl_token_key_file_finish(&admission->tokens);
+    bl_token_key_file_finish(&admission->tickets);
     bl_wipe(admission, sizeof *admission);
 }

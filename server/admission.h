@@ -8,6 +8,7 @@
 struct bl_server_admission {
     struct bl_admission rules;
     struct bl_token_key_file tokens;
+    struct bl_token_key_file tickets; /* with opts.ticket_key_file; else its keys alone */
 };
 
 /**
@@ -19,6 +20,8 @@ struct bl_server_admission {
 enum belay_result bl_server_admission_open(struct bl_server_admission *admission,
                                            const struct belay_server_opts *opts,
                                            struct bl_memory *memory, struct bl_random *random);
+/** Reads again the files that have changed. */
+void bl_server_admission_refresh(struct bl_server_admission *admission, bl_time now);
 /** Wipes the keys. Zeroed memory is fine. */
 void bl_server_admission_close(struct bl_server_admission *admission);
 

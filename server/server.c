@@ -7,25 +7,13 @@
 #include "common/container_of.h"
 #include "common/error.h"
 #include "lib/net/sim.h"
-#include "lib/session/coordinator.h"
-#include "lib/session/loop.h"
 #include "lib/session/options.h"
-#include "server/admission.h"
-#include "server/discovery.h"
+#include "lib/session/resume.h"
+#include "server/parts.h"
 #include <string.h>
 
 #define CLOSE_DRAIN (5 * BL_SECOND) /* for what was sent before close() to arrive */
 #define PEERS_SPARE 16              /* slots for peers that still say their last words */
-
-struct belay_server {
-    struct bl_loop loop;
-    struct bl_coordinator coordinator;
-    uint32_t session_max, login_max;
-    bool draining, stopped;
-    struct bl_timer drain_timer;
-    struct bl_server_admission admission;
-    struct bl_query_desk desk;
-};
 
 static const struct belay_reason stopping = {.code = BELAY_REASON_SERVER_STOPPED,
                                              .come_back = true};
@@ -61,8 +49,9 @@ static const struct belay_reason *admit(void *user) {
     return taken >= server->session_max ? &full : NULL;
 }
 
-static void bound(void *user, struct bl_peer *peer, const struct bl_identity *identity) {
-    struct belay_server *server = user;
+static void begin_session(struct belay_server *server, struct bl_peer *peer,
+                          const struct bl_newcomer *newcomer) {
+    const struct bl_identity *identity = &newcomer->identity;
     belay_session handle = bl_coordinator_resolve(&server->coordinator, identity->id);
     struct bl_session *session = bl_coordinator_get(&server->coordinator, handle);
     if (session == NULL || session->peer != NULL) { /* no memory, or a nonce that is a token's id */
@@ -72,8 +61,65 @@ static void bound(void *user, struct bl_peer *peer, const struct bl_identity *id
     bl_session_bind(session, peer);
     if (server->draining) { /* its handshake was half done when that began */
         bl_session_close(session, &draining, 0);
-    } else if (identity->has_token && !bl_session_claim(session, identity)) {
+    } else if (!bl_coordinator_name(&server->coordinator, session, newcomer->name) ||
+               (identity->has_token && !bl_session_claim(session, identity))) {
         bl_session_close(session, &crowded, 0);
+    }
+}
+
+static struct bl_session *session_of(const struct belay_server *server,
+                                     const struct bl_resumption *resumption) {
+    return bl_coordinator_by_name(&server->coordinator, resumption->name);
+}
+
+static void proven(void *user, const struct bl_newcomer *newcomer) {
+    if (newcomer->resumption != NULL) {
+        struct bl_session *session = session_of(user, newcomer->resumption);
+        if (session != NULL && bl_resume_is_awaited(session, newcomer->resumption)) {
+            bl_session_cut(session);
+        }
+    }
+}
+
+static void bound(void *user, struct bl_peer *peer, const struct bl_newcomer *newcomer) {
+    struct belay_server *server = user;
+    const struct bl_resumption *resumption = newcomer->resumption;
+    if (resumption == NULL) {
+        begin_session(server, peer, newcomer);
+        return;
+    }
+    struct bl_session *session = session_of(server, resumption);
+    if (session == NULL || !bl_resume_is_awaited(session, resumption)) {
+        bl_endpoint_release(server->loop.endpoint, peer, 0, BL_TOMBSTONE);
+        return;
+    }
+    bl_resume_bind(session, peer, resumption);
+}
+
+static const struct belay_reason *resume(void *user, struct bl_resumption *resumption) {
+    static const struct belay_reason unknown = {
+        .code = BELAY_REASON_STATE_LOST,
+        .come_back = true,
+        .text = "the session is not kept any more; log in anew",
+    };
+    struct belay_server *server = user;
+    struct bl_session *session = session_of(server, resumption);
+    if (session != NULL) {
+        return bl_resume_admit(session, resumption);
+    }
+    const struct bl_reason *ending =
+        bl_endings_find(&server->coordinator.endings, resumption->name, server->loop.shared.now);
+    if (ending == NULL) {
+        return &unknown;
+    }
+    server->ending = bl_reason_lend(ending);
+    return &server->ending;
+}
+
+static void abandoned(void *user, const struct bl_resumption *resumption) {
+    struct bl_session *session = session_of(user, resumption);
+    if (session != NULL) {
+        bl_resume_abandon(session);
     }
 }
 
@@ -105,6 +151,10 @@ static enum belay_result check_options(const struct belay_server_opts *opts) {
         return bl_fail(BELAY_E_INVALID, "session_max: %u, at most %d", opts->session_max,
                        BELAY_SESSIONS_MAX);
     }
+    if (opts->take_over != NULL && (opts->adopt || opts->sim != NULL)) {
+        return bl_fail(BELAY_E_INVALID, "take_over: brings a socket of its own; leave out %s",
+                       opts->adopt ? "adopt" : "sim");
+    }
     if (opts->adopt && opts->sim != NULL) {
         return bl_fail(BELAY_E_INVALID, "adopt: there is no socket to adopt in a simulation");
     }
@@ -112,8 +162,14 @@ static enum belay_result check_options(const struct belay_server_opts *opts) {
 }
 
 static enum belay_result open_network(struct belay_server *server,
-                                      const struct belay_server_opts *opts, struct bl_net **out) {
+                                      const struct belay_server_opts *opts,
+                                      struct bl_take_over *taken, struct bl_net **out) {
     struct bl_address local;
+    if (taken != NULL) {
+        enum belay_result result = bl_udp_adopt(out, taken->socket, &server->loop.memory);
+        taken->socket = result == BELAY_OK ? -1 : taken->socket;
+        return result;
+    }
     if (opts->adopt) {
         return bl_udp_adopt(out, opts->socket, &server->loop.memory);
     }
@@ -131,6 +187,7 @@ static enum belay_result set_limits(struct bl_shared *shared,
     shared->role = BL_ROLE_SERVER;
     shared->features = BL_FEATURES_KNOWN;
     shared->state_events = opts->state_events;
+    shared->accept_gaps = opts->accept_gaps;
     shared->limits = (struct bl_limits){
         .login = bl_options_duration(opts->login_ms, BELAY_LOGIN_MS_DEFAULT),
         .resume_window = opts->no_resume ? 0
@@ -146,54 +203,51 @@ static enum belay_result set_limits(struct bl_shared *shared,
 /** A start has failed: an adopted socket stays the caller's. */
 static enum belay_result give_back(struct belay_server *server,
                                    const struct belay_server_opts *opts, enum belay_result result) {
-    if (opts->adopt) {
+    if (opts->adopt && server->loop.net != NULL) {
         bl_net_release(server->loop.net);
         server->loop.net = NULL;
     }
     return result;
 }
 
-static enum belay_result open_desk(struct belay_server *server, const char *game) {
+static enum belay_result open_desk(struct belay_server *server) {
     const struct bl_query_desk_opts opts = {
         .memory = &server->loop.memory,
         .random = bl_net_random(server->loop.net),
         .stats = &server->loop.stats,
         .admission = &server->admission.rules,
-        .game = bl_wire_hash(game),
+        .game = server->game,
     };
     return bl_query_desk_init(&server->desk, &opts);
 }
 
-/** Everything behind the network; what it has begun when it fails, belay_server_destroy() ends. */
-static enum belay_result start(struct belay_server *server, const struct belay_server_opts *opts) {
-    static const struct bl_endpoint_ops ops = {.bound = bound, .admit = admit, .queried = queried};
-    struct bl_shared *shared = &server->loop.shared;
+/** The network, the keys and what needs no sessions. @param taken NULL: from nobody */
+static enum belay_result open_all(struct belay_server *server, const struct belay_server_opts *opts,
+                                  struct bl_take_over *taken) {
     struct bl_net *net;
-    enum belay_result result = set_limits(shared, opts);
-    if (result != BELAY_OK) {
-        return result;
-    }
-    result = bl_shared_set_channels(shared, opts->channels, opts->channel_count);
-    if (result != BELAY_OK) {
-        return result;
-    }
-    server->session_max = bl_options_count(opts->session_max, BELAY_SESSIONS_DEFAULT);
-    server->login_max = bl_options_count(opts->login_max, server->session_max);
-    bl_room_init(&shared->room, bl_options_count(opts->memory_max, BELAY_MEMORY_DEFAULT),
-                 server->session_max);
-    result = open_network(server, opts, &net);
+    enum belay_result result = open_network(server, opts, taken, &net);
     if (result != BELAY_OK) {
         return result;
     }
     server->loop.net = net;
     result = bl_server_admission_open(&server->admission, opts, &server->loop.memory,
                                       bl_net_random(net));
-    if (result == BELAY_OK) {
-        result = open_desk(server, opts->game);
+    if (result == BELAY_OK && taken != NULL) {
+        result = bl_take_over_keys(taken, &server->admission);
     }
-    if (result != BELAY_OK) {
-        return give_back(server, opts, result);
-    }
+    return result == BELAY_OK ? open_desk(server) : result;
+}
+
+static enum belay_result start_loop(struct belay_server *server,
+                                    const struct belay_server_opts *opts) {
+    static const struct bl_endpoint_ops ops = {
+        .bound = bound,
+        .proven = proven,
+        .admit = admit,
+        .resume = resume,
+        .abandoned = abandoned,
+        .queried = queried,
+    };
     uint32_t peers = server->session_max + PEERS_SPARE;
     const struct bl_loop_opts loop_opts = {
         .ops = &ops,
@@ -202,12 +256,52 @@ static enum belay_result start(struct belay_server *server, const struct belay_s
         .peer_max = (uint16_t)(peers < BELAY_SESSIONS_MAX ? peers : BELAY_SESSIONS_MAX),
         .admission = &server->admission.rules,
     };
-    result = bl_loop_start(&server->loop, net, &loop_opts);
+    enum belay_result result = bl_loop_start(&server->loop, server->loop.net, &loop_opts);
+    if (result == BELAY_OK) {
+        bl_coordinator_init(&server->coordinator, &server->loop.shared, server->session_max);
+        server->coordinator.same_user_max = opts->replace;
+    }
+    return result;
+}
+
+/** What it has begun when it fails, belay_server_destroy() ends. */
+static enum belay_result start_with(struct belay_server *server,
+                                    const struct belay_server_opts *opts,
+                                    struct bl_take_over *taken) {
+    enum belay_result result = open_all(server, opts, taken);
+    if (result == BELAY_OK) {
+        result = start_loop(server, opts);
+    }
     if (result != BELAY_OK) {
         return give_back(server, opts, result);
     }
-    bl_coordinator_init(&server->coordinator, shared, server->session_max);
-    return BELAY_OK;
+    return taken != NULL ? bl_take_over_sessions(taken, server) : BELAY_OK;
+}
+
+static enum belay_result start(struct belay_server *server, const struct belay_server_opts *opts) {
+    struct bl_shared *shared = &server->loop.shared;
+    struct bl_take_over taken;
+    enum belay_result result = set_limits(shared, opts);
+    if (result == BELAY_OK) {
+        result = bl_shared_set_channels(shared, opts->channels, opts->channel_count);
+    }
+    if (result != BELAY_OK) {
+        return result;
+    }
+    server->game = bl_wire_hash(opts->game);
+    server->session_max = bl_options_count(opts->session_max, BELAY_SESSIONS_DEFAULT);
+    server->login_max = bl_options_count(opts->login_max, server->session_max);
+    bl_room_init(&shared->room, bl_options_count(opts->memory_max, BELAY_MEMORY_DEFAULT),
+                 server->session_max);
+    if (opts->take_over == NULL) {
+        return start_with(server, opts, NULL);
+    }
+    result = bl_take_over_begin(&taken, server, opts);
+    if (result == BELAY_OK) {
+        result = start_with(server, opts, &taken);
+    }
+    bl_take_over_end(&taken, &server->loop.memory);
+    return result;
 }
 
 enum belay_result belay_server_start(struct belay_server **out,
@@ -303,7 +397,7 @@ enum belay_result belay_server_service(struct belay_server *server, uint32_t wai
     if (server->stopped) {
         return bl_fail(BELAY_E_STATE, "service: the server has been stopped");
     }
-    bl_token_key_file_refresh(&server->admission.tokens, server->loop.shared.now);
+    bl_server_admission_refresh(&server->admission, server->loop.shared.now);
     bl_loop_service(&server->loop, wait_ms);
     return BELAY_OK;
 }
@@ -392,7 +486,7 @@ static uint32_t count_held(const struct belay_server *server) {
     belay_session handle = 0;
     while ((handle = bl_coordinator_next(&server->coordinator, handle)) != 0) {
         const struct bl_session *session = bl_coordinator_get(&server->coordinator, handle);
-        held += session->state == BELAY_RECONNECT_PENDING;
+        held += bl_session_is_held(session);
     }
     return held;
 }

@@ -132,6 +132,7 @@ static enum belay_result open_gate(struct bl_endpoint *endpoint,
         .game = opts->game,
         .pending_max = opts->peer_max,
         .admit = opts->ops->admit,
+        .resume = opts->ops->resume,
         .user = opts->user,
     };
     const struct bl_moment at = {.now = bl_net_now(opts->net), .wall = bl_net_wall(opts->net)};
@@ -160,6 +161,8 @@ enum belay_result bl_endpoint_create(struct bl_endpoint **out,
     bl_timer_init(&endpoint->dial_timer, bl_endpoint_dial_due);
     bl_bindings_init(&endpoint->bindings, opts->memory, opts->wheel, bl_net_random(opts->net),
                      endpoint->server);
+    endpoint->bindings.abandoned = opts->ops->abandoned;
+    endpoint->bindings.user = opts->user;
     result = create_host(endpoint, opts);
     if (result == BELAY_OK && endpoint->server) {
         result = open_gate(endpoint, opts);
@@ -216,6 +219,9 @@ static void take_datagram(struct bl_endpoint *endpoint, const struct bl_datagram
     case BL_DATAGRAM_RETRY:
     case BL_DATAGRAM_DENY:
         bl_endpoint_take_handshake(endpoint, datagram);
+        break;
+    case BL_DATAGRAM_RESET:
+        bl_endpoint_take_reset(endpoint, datagram);
         break;
     case BL_DATAGRAM_QUERY:
     case BL_DATAGRAM_INFO:
@@ -289,6 +295,11 @@ void bl_endpoint_release(struct bl_endpoint *endpoint, struct bl_peer *peer, bl_
     endpoint->released_first = peer;
 }
 
+void bl_endpoint_cut(struct bl_endpoint *endpoint, struct bl_peer *peer, bl_duration linger) {
+    peer->linger = linger;
+    end_peer(endpoint, peer);
+}
+
 bool bl_endpoint_is_lingering(const struct bl_endpoint *endpoint) {
     return endpoint->released_first != NULL;
 }
@@ -298,5 +309,5 @@ const struct bl_address *bl_endpoint_address(const struct bl_peer *peer) {
 }
 
 uint32_t bl_endpoint_pending_count(const struct bl_endpoint *endpoint) {
-    return endpoint->bindings.pending_count;
+    return endpoint->bindings.pending_count - endpoint->bindings.resuming.count;
 }

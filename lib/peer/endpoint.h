@@ -18,9 +18,14 @@
 struct bl_endpoint;
 
 struct bl_endpoint_ops {
-    /** A binding has been proven and carries a new peer. The callee sets peer->receiver. @p
-     * identity says whose it is, to a server, and is lent. */
-    void (*bound)(void *user, struct bl_peer *peer, const struct bl_identity *identity);
+    /** Server: a binding has been proven and carries a new peer, whose receiver the callee sets. @p
+     * newcomer says whose it is, and is lent. */
+    void (*bound)(void *user, struct bl_peer *peer, const struct bl_newcomer *newcomer);
+    /** Server: it is about to be: the link that it takes the place of is to be cut now.
+     * NULL: nothing is ever resumed. */
+    void (*proven)(void *user, const struct bl_newcomer *newcomer);
+    /** Client: the same as bound; the attempt is over. @p dialed is lent. */
+    void (*accepted)(void *user, struct bl_peer *peer, const struct bl_dialed *dialed);
     /** The other side has another address now (bl_endpoint_address()); nothing else has changed. */
     void (*migrated)(void *receiver);
     /** One packet for the receiver, who releases it. */
@@ -31,6 +36,10 @@ struct bl_endpoint_ops {
     void (*gone)(void *receiver);
     /** Server: whether one more newcomer is welcome, as struct bl_gate's admit. */
     const struct belay_reason *(*admit)(void *user);
+    /** Server: whether a session may be resumed, as struct bl_gate's resume. */
+    const struct belay_reason *(*resume)(void *user, struct bl_resumption *resumption);
+    /** Server: it was let in, and nothing has come of it. */
+    void (*abandoned)(void *user, const struct bl_resumption *resumption);
     /** Client: the attempt was refused; dialing has ended. */
     void (*denied)(void *user, const struct bl_deny *deny);
     /** Server: somebody asks. @return size of the answer, at most BL_QUERY_SIZE; 0 = none. NULL:
@@ -94,10 +103,15 @@ void bl_endpoint_ask(struct bl_endpoint *endpoint, const struct bl_query_target 
  */
 void bl_endpoint_release(struct bl_endpoint *endpoint, struct bl_peer *peer, bl_duration patience,
                          bl_duration linger);
+/** The same at once: what it has queued does not leave. Not to be called from ops.packet of that
+ * peer. */
+void bl_endpoint_cut(struct bl_endpoint *endpoint, struct bl_peer *peer, bl_duration linger);
+/** Server: tells the other side of every binding that its link has ended. It leaves at once. */
+void bl_endpoint_say_gone(struct bl_endpoint *endpoint);
 /** Peers that were released and still have something to say. */
 bool bl_endpoint_is_lingering(const struct bl_endpoint *endpoint);
 
 const struct bl_address *bl_endpoint_address(const struct bl_peer *peer);
-/** Half-open handshakes, which will be sessions if all goes well. */
+/** Half-open handshakes that will be new sessions if all goes well. */
 uint32_t bl_endpoint_pending_count(const struct bl_endpoint *endpoint);
 #endif

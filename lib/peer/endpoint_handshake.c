@@ -16,6 +16,11 @@ void bl_endpoint_dial_due(struct bl_timer *timer, bl_time now) {
     const struct bl_address *to =
         bl_dial_write(&endpoint->dial, now, bl_endpoint_next_out(endpoint));
     bl_endpoint_commit_to(endpoint, to, BL_OPEN_SIZE);
+    to = bl_dial_also_to(&endpoint->dial, now);
+    if (to != NULL) {
+        memcpy(bl_endpoint_next_out(endpoint), endpoint->dial.open, BL_OPEN_SIZE);
+        bl_endpoint_commit_to(endpoint, to, BL_OPEN_SIZE);
+    }
     bl_timer_arm(endpoint->wheel, timer, endpoint->dial.next_at);
 }
 
@@ -83,26 +88,39 @@ static struct bl_binding *create_binding(struct bl_endpoint *endpoint,
     return binding;
 }
 
+/** Makes what ACCEPT has brought; NULL: no memory. */
+static struct bl_peer *take_link(struct bl_endpoint *endpoint, const struct bl_datagram *datagram,
+                                 const struct bl_dialed *dialed) {
+    const struct bl_accept_params *params = &dialed->params;
+    struct bl_binding *binding = create_binding(endpoint, datagram, dialed);
+    if (binding == NULL) {
+        bl_endpoint_drop(endpoint, BELAY_DROP_MEMORY);
+        return NULL;
+    }
+    struct bl_peer *peer = bl_endpoint_make_peer(endpoint, binding, dialed->round_trip);
+    if (peer == NULL) {
+        bl_binding_destroy(binding);
+        return NULL;
+    }
+    endpoint->resets[0].tag = params->tag;
+    endpoint->resets[1].tag = params->spare_tag;
+    memcpy(endpoint->resets[0].token, params->reset_token, BL_RESET_TOKEN_SIZE);
+    memcpy(endpoint->resets[1].token, params->spare_reset_token, BL_RESET_TOKEN_SIZE);
+    return peer;
+}
+
 static void take_accept(struct bl_endpoint *endpoint, const struct bl_datagram *datagram) {
-    static const struct bl_identity server = {0};
     struct bl_dialed dialed;
     if (!bl_dial_accepted(&endpoint->dial, datagram, bl_net_now(endpoint->net), &dialed)) {
         bl_endpoint_drop(endpoint, BELAY_DROP_HANDSHAKE);
         return;
     }
-    struct bl_binding *binding = create_binding(endpoint, datagram, &dialed);
-    bl_wipe(&dialed.keys, sizeof dialed.keys);
-    if (binding == NULL) { /* a repeat will bring the same ACCEPT */
-        bl_endpoint_drop(endpoint, BELAY_DROP_MEMORY);
-        return;
+    struct bl_peer *peer = take_link(endpoint, datagram, &dialed);
+    if (peer != NULL) {                /* else a repeat will bring the same ACCEPT */
+        bl_endpoint_hang_up(endpoint); /* before the runtime hears of it, which may dial again */
+        endpoint->ops->accepted(endpoint->user, peer, &dialed);
     }
-    struct bl_peer *peer = bl_endpoint_make_peer(endpoint, binding, dialed.round_trip);
-    if (peer == NULL) {
-        bl_binding_destroy(binding);
-        return;
-    }
-    bl_endpoint_hang_up(endpoint); /* before the runtime hears of it, which may dial again */
-    endpoint->ops->bound(endpoint->user, peer, &server);
+    bl_wipe(&dialed, sizeof dialed);
 }
 
 static void take_deny(struct bl_endpoint *endpoint, const struct bl_datagram *datagram) {

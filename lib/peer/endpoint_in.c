@@ -10,6 +10,7 @@
 
 #define MOVE_INTERVAL BL_SECOND
 #define GONE_INTERVAL (200 * BL_MILLISECOND)
+#define RESET_RATE    4000U /* a second, to all */
 
 /** One datagram on its way in. */
 struct arrival {
@@ -19,6 +20,19 @@ struct arrival {
     const uint8_t *payload;
     bl_time now;
 };
+
+/** Server: somebody goes on with a binding that this process has never known, or has forgotten. */
+static void disown(struct bl_endpoint *endpoint, const struct arrival *arrival) {
+    static const struct bl_rate resets = {RESET_RATE, RESET_RATE};
+    if (!endpoint->server || arrival->opened.header.kind != BL_DATAGRAM_DATA ||
+        !bl_bucket_take(&endpoint->reset_bucket, &resets, 1, arrival->now)) {
+        return;
+    }
+    struct bl_reset reset = {.tag = arrival->opened.header.tag};
+    bl_reset_token(reset.token, endpoint->gate.opts.admission->ticket_keys, reset.tag);
+    size_t size = bl_reset_write(bl_endpoint_next_out(endpoint), &reset);
+    bl_endpoint_answer(endpoint, arrival->datagram, size);
+}
 
 static bool open_datagram(struct bl_endpoint *endpoint, struct arrival *arrival) {
     const struct bl_datagram *datagram = arrival->datagram;
@@ -30,6 +44,7 @@ static bool open_datagram(struct bl_endpoint *endpoint, struct arrival *arrival)
     arrival->binding = bl_bindings_by_tag(&endpoint->bindings, in->header.tag);
     if (arrival->binding == NULL) {
         bl_endpoint_drop(endpoint, BELAY_DROP_BINDING);
+        disown(endpoint, arrival);
         return false;
     }
     in->datagram = datagram->data;
@@ -165,6 +180,18 @@ static void answer_challenge(struct bl_endpoint *endpoint, const struct arrival 
     bl_endpoint_send_sealed(endpoint, binding, BL_DATAGRAM_RESPONSE, BL_CHALLENGE_SIZE);
 }
 
+void bl_endpoint_say_gone(struct bl_endpoint *endpoint) {
+    struct bl_binding *binding;
+    uint32_t cursor = 0;
+    while ((binding = bl_hash_map_next(&endpoint->bindings.by_nonce, &cursor)) != NULL) {
+        if (binding->state == BL_BINDING_BOUND) {
+            bl_endpoint_next_out(endpoint);
+            bl_endpoint_send_sealed(endpoint, binding, BL_DATAGRAM_GONE, 0);
+        }
+    }
+    bl_endpoint_flush(endpoint);
+}
+
 static void answer_gone(struct bl_endpoint *endpoint, const struct arrival *arrival) {
     struct bl_binding *binding = arrival->binding;
     bl_endpoint_drop(endpoint, BELAY_DROP_LATE);
@@ -183,11 +210,14 @@ static bool prove(struct bl_endpoint *endpoint, const struct arrival *arrival) {
     struct bl_newcomer *newcomer = binding->newcomer;
     bl_duration round_trip =
         newcomer->accepted_at == BL_TIME_NEVER ? -1 : arrival->now - newcomer->accepted_at;
+    if (endpoint->ops->proven != NULL) {
+        endpoint->ops->proven(endpoint->user, newcomer);
+    }
     struct bl_peer *peer = bl_endpoint_make_peer(endpoint, binding, round_trip);
     if (peer == NULL) {
         return false;
     }
-    endpoint->ops->bound(endpoint->user, peer, &newcomer->identity);
+    endpoint->ops->bound(endpoint->user, peer, newcomer);
     bl_binding_forget_newcomer(binding);
     return peer->receiver != NULL; /* nobody took it: it comes again and is answered with GONE */
 }
@@ -209,6 +239,15 @@ static void take_data(struct bl_endpoint *endpoint, const struct arrival *arriva
     }
 }
 
+/** The other side has nobody any more for this peer. */
+static void give_up(struct bl_endpoint *endpoint, struct bl_peer *peer) {
+    if (peer->receiver == NULL) {
+        peer->release_by = 0; /* nobody is left to acknowledge its last words */
+    } else {
+        endpoint->ops->gone(peer->receiver);
+    }
+}
+
 static void take_gone(struct bl_endpoint *endpoint, const struct arrival *arrival) {
     struct bl_peer *peer = arrival->binding->peer;
     if (arrival->opened.payload_size > 0) {
@@ -216,11 +255,29 @@ static void take_gone(struct bl_endpoint *endpoint, const struct arrival *arriva
     } else if (peer == NULL) {
         bl_endpoint_drop(endpoint, BELAY_DROP_LATE); /* never answered: two tombstones would talk
                                                         for ever */
-    } else if (peer->receiver == NULL) {
-        peer->release_by = 0; /* nobody is left to acknowledge its last words */
     } else {
-        endpoint->ops->gone(peer->receiver);
+        give_up(endpoint, peer);
     }
+}
+
+/** Client: the server says that it cannot go on with a binding, and proves that it is the one whose
+ * binding it was. */
+void bl_endpoint_take_reset(struct bl_endpoint *endpoint, const struct bl_datagram *datagram) {
+    struct bl_reset reset;
+    if (endpoint->server || !bl_reset_read(&reset, datagram->data, datagram->size)) {
+        bl_endpoint_drop(endpoint, BELAY_DROP_KIND);
+        return;
+    }
+    const struct bl_binding *binding = bl_bindings_by_tag(&endpoint->bindings, reset.tag);
+    struct bl_peer *peer = binding != NULL ? binding->peer : NULL;
+    for (size_t i = 0; peer != NULL && i < 2; i++) {
+        if (endpoint->resets[i].tag == reset.tag &&
+            bl_equal(endpoint->resets[i].token, reset.token, BL_RESET_TOKEN_SIZE)) {
+            give_up(endpoint, peer);
+            return;
+        }
+    }
+    bl_endpoint_drop(endpoint, BELAY_DROP_FORGED);
 }
 
 void bl_endpoint_take_sealed(struct bl_endpoint *endpoint, const struct bl_datagram *datagram) {

@@ -19,6 +19,8 @@ struct bl_endpoint {
     struct bl_dial dial;                            /* client */
     struct bl_address known[BL_DIAL_ADDRESSES_MAX]; /* client: the server's addresses */
     size_t known_count;
+    struct bl_reset resets[2];     /* client: by which the server would disown the newest binding */
+    struct bl_bucket reset_bucket; /* server: how many such words it has */
     struct bl_timer dial_timer;
     struct bl_host *host;
     struct bl_peer *released_first; /* linked by released_next */
@@ -53,6 +55,9 @@ void bl_endpoint_take_sealed(struct bl_endpoint *endpoint, const struct bl_datag
 void bl_endpoint_take_handshake(struct bl_endpoint *endpoint, const struct bl_datagram *datagram);
 /** The next OPEN is due. */
 void bl_endpoint_dial_due(struct bl_timer *timer, bl_time now);
+
+/** RESET. */
+void bl_endpoint_take_reset(struct bl_endpoint *endpoint, const struct bl_datagram *datagram);
 
 /** QUERY and INFO. */
 void bl_endpoint_take_query(struct bl_endpoint *endpoint, const struct bl_datagram *datagram);

@@ -9,6 +9,7 @@
 #ifndef BL_PEER_PEER_H
 #define BL_PEER_PEER_H
 
+#include "common/bytes.h"
 #include "common/error.h"
 #include "common/memory.h"
 #include "lib/clock/timer_wheel.h"
@@ -20,11 +21,6 @@
 struct bl_host;
 struct _ENetPeer;
 
-/** A piece of an outgoing datagram. */
-struct bl_span {
-    const void *data;
-    size_t size;
-};
 #define BL_SPANS_MAX 80 /* ENet gathers at most 65 pieces (ENET_BUFFER_MAXIMUM) */
 
 struct bl_peer {

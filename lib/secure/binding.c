@@ -17,6 +17,7 @@ void bl_bindings_init(struct bl_bindings *table, struct bl_memory *memory,
         (struct bl_bindings){.memory = memory, .wheel = wheel, .random = random, .server = server};
     bl_hash_map_init(&table->by_tag, memory, random);
     bl_hash_map_init(&table->by_nonce, memory, random);
+    bl_hash_map_init(&table->resuming, memory, random);
 }
 
 static void free_binding(struct bl_binding *binding) {
@@ -37,11 +38,33 @@ void bl_bindings_finish(struct bl_bindings *table) {
     }
     bl_hash_map_finish(&table->by_tag);
     bl_hash_map_finish(&table->by_nonce);
+    bl_hash_map_finish(&table->resuming);
+}
+
+void bl_bindings_abandon(const struct bl_bindings *table, const struct bl_resumption *resumption) {
+    if (bl_hash_map_get(&table->resuming, resumption->name) == NULL && table->abandoned != NULL) {
+        table->abandoned(table->user, resumption);
+    }
+}
+
+/** It will not be proven any more, if it is pending. */
+static void give_up(struct bl_binding *binding) {
+    struct bl_bindings *table = binding->table;
+    struct bl_newcomer *newcomer = binding->newcomer;
+    bool resuming = newcomer != NULL && newcomer->resumption != NULL;
+    struct bl_resumption resumption;
+    if (resuming) {
+        resumption = *newcomer->resumption;
+    }
+    bl_binding_destroy(binding);
+    if (resuming) {
+        bl_bindings_abandon(table, &resumption);
+    }
 }
 
 static void expired(struct bl_timer *timer, bl_time now) {
     (void)now;
-    bl_binding_destroy(BL_CONTAINER_OF(timer, struct bl_binding, timer));
+    give_up(BL_CONTAINER_OF(timer, struct bl_binding, timer));
 }
 
 /** Makes @p tag lead to the binding; false: it is taken, or memory is out. */
@@ -162,8 +185,24 @@ void bl_binding_bind(struct bl_binding *binding, void *peer) {
     bl_timer_cancel(binding->table->wheel, &binding->timer);
 }
 
-void bl_binding_set_newcomer(struct bl_binding *binding, struct bl_newcomer *newcomer) {
+/** The session's newest attempt takes the place of an older one, which nobody waits for. */
+static bool replace_attempt(struct bl_binding *binding, const struct bl_newcomer *newcomer) {
     struct bl_bindings *table = binding->table;
+    struct bl_binding *older = bl_hash_map_get(&table->resuming, newcomer->name);
+    if (bl_hash_map_put(&table->resuming, newcomer->name, binding) != BELAY_OK) {
+        return false;
+    }
+    if (older != NULL) {
+        bl_binding_destroy(older);
+    }
+    return true;
+}
+
+bool bl_binding_set_newcomer(struct bl_binding *binding, struct bl_newcomer *newcomer) {
+    struct bl_bindings *table = binding->table;
+    if (newcomer->resumption != NULL && !replace_attempt(binding, newcomer)) {
+        return false;
+    }
     binding->newcomer = newcomer;
     newcomer->older = table->youngest;
     if (table->youngest != NULL) {
@@ -172,6 +211,7 @@ void bl_binding_set_newcomer(struct bl_binding *binding, struct bl_newcomer *new
         table->oldest = binding;
     }
     table->youngest = binding;
+    return true;
 }
 
 static void leave_newcomers(struct bl_binding *binding) {
@@ -187,17 +227,30 @@ bool bl_bindings_evict(struct bl_bindings *table, bl_time before) {
     if (table->oldest == NULL || table->oldest->newcomer->created_at >= before) {
         return false;
     }
-    bl_binding_destroy(table->oldest);
+    give_up(table->oldest);
     return true;
 }
 
-void bl_binding_forget_newcomer(struct bl_binding *binding) {
-    if (binding->newcomer != NULL) {
-        leave_newcomers(binding);
-        bl_wipe(binding->newcomer, sizeof *binding->newcomer);
-        bl_free(binding->table->memory, binding->newcomer, sizeof *binding->newcomer);
-        binding->newcomer = NULL;
+void bl_newcomer_free(struct bl_newcomer *newcomer, struct bl_memory *memory) {
+    if (newcomer != NULL) {
+        bl_free(memory, newcomer->resumption, sizeof *newcomer->resumption);
+        bl_wipe(newcomer, sizeof *newcomer);
+        bl_free(memory, newcomer, sizeof *newcomer);
     }
+}
+
+void bl_binding_forget_newcomer(struct bl_binding *binding) {
+    struct bl_bindings *table = binding->table;
+    struct bl_newcomer *newcomer = binding->newcomer;
+    if (newcomer == NULL) {
+        return;
+    }
+    leave_newcomers(binding);
+    if (bl_hash_map_get(&table->resuming, newcomer->name) == binding) {
+        bl_hash_map_remove(&table->resuming, newcomer->name);
+    }
+    bl_newcomer_free(newcomer, table->memory);
+    binding->newcomer = NULL;
 }
 
 void bl_binding_end(struct bl_binding *binding, bl_time deadline) {

@@ -13,6 +13,7 @@
 #include "lib/secure/path.h"
 #include "lib/secure/protection.h"
 #include "lib/secure/rate.h"
+#include "lib/secure/ticket.h"
 
 #define BL_TOMBSTONES_MAX 16384U /* of one table: who comes and goes fast enough leaves none */
 
@@ -31,12 +32,23 @@ struct bl_identity {
     uint8_t data[BELAY_TOKEN_DATA_MAX]; /* the login service's, for the application */
 };
 
+/** A resume whose client has proven that the session is its own. */
+struct bl_resumption {
+    uint8_t name[BL_SESSION_NAME_SIZE]; /* of the session */
+    uint32_t generation;                /* of the ticket that was shown; the next is one higher */
+    struct bl_resume request;           /* what the client says */
+    struct bl_positions told;           /* what it is told */
+};
+
 /** What only a PENDING binding of a server needs. */
 struct bl_newcomer {
     struct bl_identity identity;
+    uint8_t name[BL_SESSION_NAME_SIZE]; /* of the session, as its ticket has it */
+    struct bl_resumption *resumption;   /* NULL: a login */
     uint8_t open_hash[BL_HASH_SIZE];
-    uint8_t accept[BL_ACCEPT_SIZE]; /* repeated byte for byte */
-    bl_time accepted_at;            /* when it left; NEVER once it has left twice */
+    uint8_t accept[BL_ACCEPT_SIZE_MAX]; /* repeated byte for byte */
+    size_t accept_size;
+    bl_time accepted_at; /* when it left; NEVER once it has left twice */
     bl_time created_at;
     struct bl_binding *older, *younger; /* pending too */
 };
@@ -69,8 +81,12 @@ struct bl_bindings {
     struct bl_random *random;
     bool server; /* chooses tags; a client's are given */
     struct bl_hash_map by_tag, by_nonce;
+    struct bl_hash_map resuming;          /* half-open resumes, by session: the newest of each */
     struct bl_binding *oldest, *youngest; /* of those with a newcomer */
     uint32_t pending_count, bound_count, ended_count;
+    /** A resume has come to nothing: no datagram came over its binding. NULL = nobody asks. */
+    void (*abandoned)(void *user, const struct bl_resumption *resumption);
+    void *user;
 };
 
 void bl_bindings_init(struct bl_bindings *table, struct bl_memory *memory,
@@ -97,10 +113,19 @@ struct bl_binding *bl_bindings_by_nonce(const struct bl_bindings *table,
 /** Destroys a binding that is still PENDING or ENDED at @p deadline. */
 void bl_binding_expire_at(struct bl_binding *binding, bl_time deadline);
 void bl_binding_bind(struct bl_binding *binding, void *peer);
-/** Server: what a PENDING binding needs; it becomes the binding's. */
-void bl_binding_set_newcomer(struct bl_binding *binding, struct bl_newcomer *newcomer);
+/**
+ * Server: what a PENDING binding needs; it becomes the binding's. One resume of a session is
+ * pending at a time: an older one goes.
+ *
+ * @return false when memory is out: then it stays the caller's
+ */
+bool bl_binding_set_newcomer(struct bl_binding *binding, struct bl_newcomer *newcomer);
+/** Wipes and frees one that is no binding's. NULL is fine. */
+void bl_newcomer_free(struct bl_newcomer *newcomer, struct bl_memory *memory);
 /** Destroys the oldest half-open binding, if it was accepted before @p before. */
 bool bl_bindings_evict(struct bl_bindings *table, bl_time before);
+/** Tells that a resume has come to nothing, unless a newer attempt of its session is pending. */
+void bl_bindings_abandon(const struct bl_bindings *table, const struct bl_resumption *resumption);
 /** Wipes and frees what it was while PENDING. */
 void bl_binding_forget_newcomer(struct bl_binding *binding);
 /** Its peer is gone; the tombstone stands until @p deadline, or is not put up where there are

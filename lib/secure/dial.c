@@ -22,10 +22,35 @@ static void prove(struct bl_dial *dial) {
 }
 
 static enum bl_way way_of(const struct bl_dial_target *target) {
-    if (target->resume) {
+    if (target->by_ticket) {
         return BL_WAY_RESUME;
     }
     return target->token != NULL ? BL_WAY_TOKEN : BL_WAY_KEY;
+}
+
+/** The OPEN but for cookie and proof; and what proves it, unless it goes by key. */
+static void write_open(struct bl_dial *dial, const struct bl_dial_target *target, uint64_t game) {
+    uint8_t resume[BL_TICKET_SIZE + BL_RESUME_SEALED_MAX] = {0};
+    size_t resume_size = 0;
+    struct bl_open open = {
+        .version = BL_WIRE_VERSION, .way = way_of(target), .suites = bl_suites(), .game = game};
+    if (open.way == BL_WAY_TOKEN) {
+        open.credential = target->token;
+        open.credential_size = target->token_size;
+        bl_credentials_of_token(&dial->credentials, &target->session_secret);
+    } else if (open.way == BL_WAY_RESUME) {
+        memcpy(resume, target->ticket, BL_TICKET_SIZE);
+        resume_size = bl_resume_write(resume + BL_TICKET_SIZE, &target->resume);
+        open.credential = resume;
+        open.credential_size = (uint16_t)(BL_TICKET_SIZE + resume_size + BL_AEAD_SIZE);
+        bl_credentials_of_ticket(&dial->credentials, &target->resume_key);
+    }
+    memcpy(open.nonce, dial->nonce, sizeof open.nonce);
+    memcpy(open.key, dial->ephemeral.public, sizeof open.key);
+    bl_open_write(dial->open, &open);
+    if (open.way == BL_WAY_RESUME) {
+        bl_resume_seal(&dial->credentials, dial->open, resume_size);
+    }
 }
 
 void bl_dial_start(struct bl_dial *dial, const struct bl_dial_target *target, uint64_t game,
@@ -36,32 +61,19 @@ void bl_dial_start(struct bl_dial *dial, const struct bl_dial_target *target, ui
     memcpy(dial->addresses, target->addresses, sizeof dial->addresses);
     dial->address_count = target->address_count;
     dial->trust = target->trust;
-    dial->resume = target->resume;
     dial->by_key = way_of(target) == BL_WAY_KEY;
+    dial->by_ticket = target->by_ticket;
     dial->started_at = now;
     dial->retried_at = now - BL_DIAL_REPEAT_FAST;
     dial->next_at = now;
     bl_key_pair_make(&dial->ephemeral, random);
     bl_random_bytes(random, dial->nonce, sizeof dial->nonce);
-    struct bl_open open = {
-        .version = BL_WIRE_VERSION,
-        .way = way_of(target),
-        .suites = bl_suites(),
-        .game = game,
-    };
-    if (open.way == BL_WAY_TOKEN) {
-        open.credential = target->token;
-        open.credential_size = target->token_size;
-    }
-    memcpy(open.nonce, dial->nonce, sizeof open.nonce);
-    memcpy(open.key, dial->ephemeral.public, sizeof open.key);
-    bl_open_write(dial->open, &open);
+    write_open(dial, target, game);
     bl_hash(dial->open_hash, dial->open, BL_OPEN_FIXED_SIZE);
-    if (open.way == BL_WAY_TOKEN) {
-        bl_credentials_of_token(&dial->credentials, &target->session_secret);
+    if (!dial->by_key) {
         dial->has_key = true;
         prove(dial);
-    } else if (open.way == BL_WAY_KEY && target->has_key) {
+    } else if (target->has_key) {
         learn_key(dial, target->server_key);
     }
 }
@@ -83,15 +95,22 @@ static bool is_settled(const struct bl_dial *dial, bl_time now) {
 
 const struct bl_address *bl_dial_write(struct bl_dial *dial, bl_time now, uint8_t *out) {
     bool by_cookie = dial->cookie_due || is_settled(dial, now);
+    size_t turn = dial->by_ticket || by_cookie ? 0 : dial->turn++ % dial->address_count;
     memcpy(out, dial->open, BL_OPEN_SIZE);
-    const struct bl_address *to =
-        by_cookie ? &dial->cookie_from : &dial->addresses[dial->turn++ % dial->address_count];
+    const struct bl_address *to = by_cookie ? &dial->cookie_from : &dial->addresses[turn];
     dial->cookie_due = false;
     dial->sent_count++;
     dial->sent_at = now;
     bool fast = now - dial->started_at < BL_DIAL_FAST_FOR;
     dial->next_at = now + (fast ? BL_DIAL_REPEAT_FAST : BL_DIAL_REPEAT_SLOW);
     return to;
+}
+
+const struct bl_address *bl_dial_also_to(struct bl_dial *dial, bl_time now) {
+    if (!dial->by_ticket || dial->address_count == 1 || is_settled(dial, now)) {
+        return NULL;
+    }
+    return &dial->addresses[1 + dial->turn++ % (dial->address_count - 1)];
 }
 
 /** From an address that was dialled, with the nonce that only those on the way have seen. */
@@ -168,8 +187,8 @@ bool bl_dial_accepted(struct bl_dial *dial, const struct bl_datagram *datagram, 
         .head_size = BL_ACCEPT_HEAD_SIZE,
     };
     uint8_t *params = datagram->data + BL_ACCEPT_HEAD_SIZE;
-    if (!bl_aead_open(&aead, params, BL_ACCEPT_PARAMS_SIZE) ||
-        !bl_accept_params_read(&out->params, params)) {
+    size_t size = datagram->size - BL_ACCEPT_HEAD_SIZE - BL_AEAD_SIZE;
+    if (!bl_aead_open(&aead, params, size) || !bl_accept_params_read(&out->params, params, size)) {
         bl_wipe(&out->keys, sizeof out->keys);
         return false;
     }
@@ -187,7 +206,7 @@ bool bl_dial_denied(struct bl_dial *dial, const struct bl_datagram *datagram, st
     const uint8_t *sent = datagram->data + out->proven_size;
     if (bl_equal(sent, nothing, BL_PROOF_SIZE)) {
         dial->hint = out->code;
-        return dial->resume; /* it has nothing that a key could come from, so it must believe */
+        return false;
     }
     uint8_t proof[BL_PROOF_SIZE];
     bl_deny_proof(proof, &dial->credentials, datagram->data, out->proven_size);

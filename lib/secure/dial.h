@@ -22,18 +22,21 @@
 struct bl_dial_target {
     struct bl_address addresses[BL_DIAL_ADDRESSES_MAX]; /* asked in turn; the first answer counts */
     size_t address_count;
-    bool resume;          /* for a session that was lost; this version always refuses */
-    const uint8_t *token; /* NULL: by the server's key */
+    const uint8_t *token; /* NULL: by ticket, or by the server's key */
     uint16_t token_size;
     struct bl_secret session_secret; /* of the token; wiped with the target by its owner */
     bool has_key;                    /* the server's key is known */
     bool trust;                      /* else: take the one that RETRY brings */
     uint8_t server_key[BL_PUBLIC_SIZE];
+    bool by_ticket; /* for a session that is there already, most likely at the first address */
+    uint8_t ticket[BL_TICKET_SIZE];
+    struct bl_secret resume_key; /* of the ticket; wiped as above */
+    struct bl_resume resume;
 };
 
 struct bl_dial {
     bool active;
-    bool by_key, has_key, trust, has_cookie, resume;
+    bool by_key, by_ticket, has_key, trust, has_cookie;
     bool cookie_due; /* the next OPEN goes to where the cookie came from */
     struct bl_address addresses[BL_DIAL_ADDRESSES_MAX];
     size_t address_count;
@@ -63,6 +66,9 @@ void bl_dial_stop(struct bl_dial *dial);
  * @return where to send it
  */
 const struct bl_address *bl_dial_write(struct bl_dial *dial, bl_time now, uint8_t *out);
+
+/** Whom to send the same besides; NULL: nobody. */
+const struct bl_address *bl_dial_also_to(struct bl_dial *dial, bl_time now);
 
 /** Takes a RETRY; true when the next OPEN is due at once. */
 bool bl_dial_retry(struct bl_dial *dial, const struct bl_datagram *datagram, bl_time now);

@@ -131,6 +131,10 @@ static bool find_credentials(struct bl_gate *gate, struct bl_attempt *attempt) {
     if (open->way == BL_WAY_KEY) {
         attempt->authentic =
             bl_credentials_of_key(&attempt->credentials, &key->secret, open->key, key->public);
+    } else if (open->way == BL_WAY_RESUME) {
+        attempt->authentic =
+            bl_ticket_open(&attempt->ticket, open->credential, gate->opts.admission->ticket_keys);
+        bl_credentials_of_ticket(&attempt->credentials, &attempt->ticket.resume_key);
     } else if (bl_token_open(&attempt->token, open->credential, open->credential_size,
                              gate->opts.admission->token_keys) == BL_TOKEN_VALID) {
         bl_credentials_of_token(&attempt->credentials, &attempt->token.secret);
@@ -156,8 +160,8 @@ static bool is_where_it_was(struct bl_gate *gate, const struct bl_attempt *attem
 
 static size_t give_accept(const struct bl_attempt *attempt, struct bl_newcomer *newcomer) {
     newcomer->accepted_at = newcomer->accepted_at == 0 ? attempt->at->now : BL_TIME_NEVER;
-    memcpy(attempt->answer, newcomer->accept, BL_ACCEPT_SIZE);
-    return BL_ACCEPT_SIZE;
+    memcpy(attempt->answer, newcomer->accept, newcomer->accept_size);
+    return newcomer->accept_size;
 }
 
 static size_t repeat_accept(struct bl_gate *gate, const struct bl_attempt *attempt,
@@ -177,36 +181,75 @@ static size_t repeat_accept(struct bl_gate *gate, const struct bl_attempt *attem
     return give_accept(attempt, newcomer);
 }
 
+/** @return NULL when memory is out */
+static struct bl_newcomer *make_newcomer(struct bl_gate *gate, const struct bl_attempt *attempt) {
+    struct bl_memory *memory = gate->opts.memory;
+    struct bl_newcomer *newcomer = bl_allocate(memory, sizeof *newcomer);
+    if (newcomer == NULL || attempt->open.way != BL_WAY_RESUME) {
+        return newcomer;
+    }
+    newcomer->resumption = bl_allocate(memory, sizeof *newcomer->resumption);
+    if (newcomer->resumption == NULL) {
+        bl_newcomer_free(newcomer, memory);
+        return NULL;
+    }
+    *newcomer->resumption = attempt->resumption;
+    return newcomer;
+}
+
 static size_t welcome(struct bl_gate *gate, const struct bl_attempt *attempt) {
-    struct bl_newcomer *newcomer = bl_allocate(gate->opts.memory, sizeof *newcomer);
+    struct bl_newcomer *newcomer = make_newcomer(gate, attempt);
     if (newcomer == NULL) {
         drop(gate, BELAY_DROP_MEMORY);
     }
     if (newcomer == NULL || !bl_gate_accept(gate, attempt, newcomer)) {
-        bl_free(gate->opts.memory, newcomer, sizeof *newcomer);
+        bl_newcomer_free(newcomer, gate->opts.memory);
         if (attempt->open.way == BL_WAY_TOKEN) {
             bl_replay_cache_forget(&gate->used, attempt->token.id);
+        } else if (attempt->open.way == BL_WAY_RESUME) {
+            bl_bindings_abandon(gate->opts.bindings, &attempt->resumption);
         }
         return 0;
     }
     return give_accept(attempt, newcomer);
 }
 
+/** NULL: it is good for coming in. */
+static const struct bl_refusal *judge_credential(struct bl_gate *gate, struct bl_attempt *attempt,
+                                                 struct bl_refusal *room) {
+    bool by_token = attempt->open.way == BL_WAY_TOKEN;
+    const struct bl_refusal *refusal = by_token ? bl_judge_token(gate, attempt) : NULL;
+    if (refusal == NULL) {
+        refusal = bl_judge_room(gate, attempt, room);
+    }
+    if (refusal == NULL && by_token) {
+        refusal = bl_use_token(gate, attempt);
+    } else if (refusal == NULL && attempt->open.way == BL_WAY_RESUME) {
+        refusal = bl_judge_resume(gate, attempt, room);
+    }
+    return refusal;
+}
+
+/** What the client says behind its ticket; false: not what a client seals. */
+static bool read_resume(struct bl_attempt *attempt) {
+    uint8_t body[BL_RESUME_SIZE_MAX];
+    size_t size = attempt->open.credential_size - BL_TICKET_SIZE - BL_AEAD_SIZE;
+    return bl_resume_open(&attempt->credentials, attempt->datagram->data, body, size) &&
+           bl_resume_read(&attempt->resumption.request, body, size);
+}
+
 /** For whoever has proven its credential. */
-static size_t judge_proven(struct bl_gate *gate, const struct bl_attempt *attempt) {
+static size_t judge_proven(struct bl_gate *gate, struct bl_attempt *attempt) {
     struct bl_refusal room;
     struct bl_binding *binding = bl_bindings_by_nonce(gate->opts.bindings, attempt->open.nonce);
     if (binding != NULL) {
         return repeat_accept(gate, attempt, binding);
     }
-    bool by_token = attempt->open.way == BL_WAY_TOKEN;
-    const struct bl_refusal *refusal = by_token ? bl_judge_token(gate, attempt) : NULL;
-    if (refusal == NULL) {
-        refusal = bl_judge_room(gate, attempt, &room);
+    if (attempt->open.way == BL_WAY_RESUME && !read_resume(attempt)) {
+        drop(gate, BELAY_DROP_HANDSHAKE);
+        return 0;
     }
-    if (refusal == NULL && by_token) {
-        refusal = bl_use_token(gate, attempt);
-    }
+    const struct bl_refusal *refusal = judge_credential(gate, attempt, &room);
     return refusal != NULL ? deny(gate, attempt, refusal) : welcome(gate, attempt);
 }
 
@@ -224,8 +267,9 @@ static size_t judge(struct bl_gate *gate, struct bl_attempt *attempt) {
         drop(gate, BELAY_DROP_RATE);
         return 0;
     }
-    if (!find_credentials(gate, attempt) && attempt->open.way == BL_WAY_TOKEN) {
-        return deny(gate, attempt, &bl_bad_token);
+    if (!find_credentials(gate, attempt) && attempt->open.way != BL_WAY_KEY) {
+        bool by_token = attempt->open.way == BL_WAY_TOKEN;
+        return deny(gate, attempt, by_token ? &bl_bad_token : &bl_bad_ticket);
     }
     if (!attempt->authentic || !is_proven(attempt)) {
         drop(gate, BELAY_DROP_PROOF);
@@ -248,6 +292,7 @@ size_t bl_gate_open(struct bl_gate *gate, const struct bl_datagram *datagram,
     }
     size_t size = judge(gate, &attempt);
     bl_wipe(&attempt.token, sizeof attempt.token);
+    bl_wipe(&attempt.ticket, sizeof attempt.ticket);
     bl_wipe(&attempt.credentials, sizeof attempt.credentials);
     return size;
 }

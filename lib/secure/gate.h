@@ -26,9 +26,11 @@
 /** Who is let in: what a server's options say. */
 struct bl_admission {
     bool by_token, by_key;
-    char name[BL_TOKEN_AUDIENCE_MAX + 1];   /* the audience of tokens for this server */
-    const struct bl_token_keys *token_keys; /* the owner's; may change between two calls */
-    struct bl_key_pair key;                 /* the server's own */
+    char name[BL_TOKEN_AUDIENCE_MAX + 1];    /* the audience of tokens for this server */
+    const struct bl_token_keys *token_keys;  /* the owner's; may change between two calls */
+    struct bl_key_pair key;                  /* the server's own */
+    const struct bl_token_keys *ticket_keys; /* the owner's; likewise; one at least */
+    uint64_t run;                            /* this life of the server, as its tickets name it */
     uint32_t rate; /* handshakes a second from one address; BELAY_FOREVER = no limit */
     struct bl_rate datagrams, bytes; /* of one session, in */
 };
@@ -44,6 +46,9 @@ struct bl_gate_opts {
     /** Whether one more newcomer is welcome: NULL, or the reason why not, valid until the next
      * call. */
     const struct belay_reason *(*admit)(void *user);
+    /** Whether this session may be resumed so, and then what its client is told of it. Nothing of
+     * the session changes yet but what is shown. NULL, or the reason why not, as admit. */
+    const struct belay_reason *(*resume)(void *user, struct bl_resumption *resumption);
     void *user;
 };
 

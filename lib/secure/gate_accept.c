@@ -14,15 +14,65 @@ static void fill_identity(struct bl_identity *identity, const struct bl_attempt 
     memcpy(identity->data, token->data, token->data_size);
 }
 
+static void write_ticket(const struct bl_gate *gate, const struct bl_newcomer *newcomer,
+                         const struct bl_secret *resume_key, uint8_t *out) {
+    const struct bl_admission *admission = gate->opts.admission;
+    struct bl_ticket ticket = {.run = admission->run, .resume_key = *resume_key};
+    memcpy(ticket.name, newcomer->name, sizeof ticket.name);
+    if (newcomer->resumption != NULL) {
+        ticket.generation = newcomer->resumption->generation + 1;
+    }
+    bl_ticket_seal(out, &ticket, admission->ticket_keys, gate->opts.random);
+    bl_wipe(&ticket, sizeof ticket);
+}
+
 /** Seals the parameters behind the head at newcomer->accept: the first datagram under the keys. */
-static void seal_params(struct bl_binding *binding, enum bl_suite suite,
-                        const struct bl_secret *key) {
-    uint8_t *accept = binding->newcomer->accept;
-    const struct bl_accept_params params = {.tag = binding->tag, .spare_tag = binding->spare_tag};
-    const struct bl_aead aead = {
-        .suite = suite, .key = key, .head = accept, .head_size = BL_ACCEPT_HEAD_SIZE};
-    bl_accept_params_write(accept + BL_ACCEPT_HEAD_SIZE, &params);
-    bl_aead_seal(&aead, accept + BL_ACCEPT_HEAD_SIZE, BL_ACCEPT_PARAMS_SIZE);
+static void seal_params(const struct bl_gate *gate, struct bl_binding *binding,
+                        const struct bl_binding_terms *terms) {
+    const struct bl_token_keys *ticket_keys = gate->opts.admission->ticket_keys;
+    struct bl_newcomer *newcomer = binding->newcomer;
+    struct bl_accept_params params = {.tag = binding->tag, .spare_tag = binding->spare_tag};
+    const struct bl_aead aead = {.suite = terms->suite,
+                                 .key = &terms->keys.down,
+                                 .head = newcomer->accept,
+                                 .head_size = BL_ACCEPT_HEAD_SIZE};
+    bl_reset_token(params.reset_token, ticket_keys, params.tag);
+    bl_reset_token(params.spare_reset_token, ticket_keys, params.spare_tag);
+    write_ticket(gate, newcomer, &terms->keys.resume, params.ticket);
+    if (newcomer->resumption != NULL) {
+        params.positions = newcomer->resumption->told;
+    }
+    size_t size = bl_accept_params_write(newcomer->accept + BL_ACCEPT_HEAD_SIZE, &params);
+    bl_aead_seal(&aead, newcomer->accept + BL_ACCEPT_HEAD_SIZE, size);
+    newcomer->accept_size = BL_ACCEPT_HEAD_SIZE + size + BL_AEAD_SIZE;
+}
+
+/** A session keeps its name when it is resumed. */
+static void name_session(const struct bl_gate *gate, struct bl_newcomer *newcomer) {
+    if (newcomer->resumption != NULL) {
+        memcpy(newcomer->name, newcomer->resumption->name, sizeof newcomer->name);
+    } else {
+        bl_random_bytes(gate->opts.random, newcomer->name, sizeof newcomer->name);
+    }
+}
+
+/** The binding that waits for its first datagram; false: no memory. */
+static bool make_binding(struct bl_gate *gate, const struct bl_attempt *attempt,
+                         struct bl_newcomer *newcomer, const struct bl_binding_terms *terms) {
+    struct bl_binding *binding = bl_binding_create(gate->opts.bindings, terms, attempt->at->now);
+    if (binding == NULL) {
+        return false;
+    }
+    newcomer->created_at = attempt->at->now;
+    name_session(gate, newcomer);
+    if (!bl_binding_set_newcomer(binding, newcomer)) {
+        bl_binding_destroy(binding);
+        return false;
+    }
+    fill_identity(&newcomer->identity, attempt);
+    seal_params(gate, binding, terms);
+    bl_binding_expire_at(binding, attempt->at->now + BL_PENDING_TIMEOUT);
+    return true;
 }
 
 static const struct bl_key_pair *ephemeral(struct bl_gate *gate, bl_time now) {
@@ -62,16 +112,8 @@ bool bl_gate_accept(struct bl_gate *gate, const struct bl_attempt *attempt,
         gate->opts.stats->dropped[BELAY_DROP_HANDSHAKE]++;
         return false;
     }
-    struct bl_binding *binding = bl_binding_create(gate->opts.bindings, &terms, attempt->at->now);
-    if (binding == NULL) {
-        gate->opts.stats->dropped[BELAY_DROP_MEMORY]++;
-    } else {
-        newcomer->created_at = attempt->at->now;
-        bl_binding_set_newcomer(binding, newcomer);
-        fill_identity(&newcomer->identity, attempt);
-        seal_params(binding, terms.suite, &terms.keys.down);
-        bl_binding_expire_at(binding, attempt->at->now + BL_PENDING_TIMEOUT);
-    }
+    bool made = make_binding(gate, attempt, newcomer, &terms);
+    gate->opts.stats->dropped[BELAY_DROP_MEMORY] += !made;
     bl_wipe(&terms.keys, sizeof terms.keys);
-    return binding != NULL;
+    return made;
 }

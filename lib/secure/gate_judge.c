@@ -17,15 +17,22 @@ static const struct bl_refusal *judge_token_form(const struct bl_open *open) {
     return verdict == BL_TOKEN_VALID ? NULL : &bl_bad_token;
 }
 
+const struct bl_refusal bl_bad_ticket = {
+    BELAY_DROP_TICKET,
+    {.code = BELAY_REASON_STATE_LOST,
+     .come_back = true,
+     .text = "this server cannot read the ticket; log in anew"}};
+
+/** Of a ticket with a sealed rest. */
+static bool is_ticket_size(size_t size) {
+    return size >= BL_TICKET_SIZE + BL_AEAD_SIZE + BL_RESUME_SIZE_MIN &&
+           size <= BL_TICKET_SIZE + BL_AEAD_SIZE + BL_RESUME_SIZE_MAX;
+}
+
 const struct bl_refusal *bl_judge_form(const struct bl_gate *gate, const struct bl_open *open) {
     static const struct bl_refusal version = {
         BELAY_DROP_VERSION,
         {.code = BELAY_REASON_VERSION, .text = "the server speaks version 2 of the protocol"}};
-    static const struct bl_refusal resume = {
-        BELAY_DROP_REFUSED,
-        {.code = BELAY_REASON_STATE_LOST,
-         .come_back = true,
-         .text = "this server does not resume sessions; log in anew"}};
     static const struct bl_refusal token_only = {
         BELAY_DROP_REFUSED,
         {.code = BELAY_REASON_TOKEN_BAD, .text = "this server lets in with a token only"}};
@@ -43,7 +50,7 @@ const struct bl_refusal *bl_judge_form(const struct bl_gate *gate, const struct 
     case BL_WAY_RESUME:
         break;
     }
-    return &resume;
+    return is_ticket_size(open->credential_size) ? NULL : &bl_bad_ticket;
 }
 
 static const struct bl_refusal expired = {BELAY_DROP_EXPIRED,
@@ -114,11 +121,12 @@ const struct bl_refusal *bl_judge_room(const struct bl_gate *gate, const struct 
     if (attempt->open.game != gate->opts.game) {
         return &other_game;
     }
-    const struct belay_reason *reason = gate->opts.admit(gate->opts.user);
+    bool resumes = attempt->open.way == BL_WAY_RESUME; /* it has its place already */
+    const struct belay_reason *reason = resumes ? NULL : gate->opts.admit(gate->opts.user);
     bool crowded = gate->opts.bindings->pending_count >= gate->opts.pending_max;
     if ((reason != NULL || crowded) && may_evict(gate, attempt) &&
         bl_bindings_evict(gate->opts.bindings, attempt->at->now - BL_PENDING_GRACE)) {
-        reason = gate->opts.admit(gate->opts.user);
+        reason = resumes ? NULL : gate->opts.admit(gate->opts.user);
         crowded = false;
     }
     if (reason != NULL) {
@@ -126,6 +134,24 @@ const struct bl_refusal *bl_judge_room(const struct bl_gate *gate, const struct 
         return room;
     }
     return crowded ? &crowd : NULL;
+}
+
+const struct bl_refusal *bl_judge_resume(const struct bl_gate *gate, struct bl_attempt *attempt,
+                                         struct bl_refusal *room) {
+    static const struct bl_refusal restarted = {
+        BELAY_DROP_TICKET, {.code = BELAY_REASON_SERVER_RESTARTED, .come_back = true}};
+    struct bl_resumption *resumption = &attempt->resumption;
+    if (attempt->ticket.run != gate->opts.admission->run) {
+        return &restarted;
+    }
+    memcpy(resumption->name, attempt->ticket.name, sizeof resumption->name);
+    resumption->generation = attempt->ticket.generation;
+    const struct belay_reason *reason = gate->opts.resume(gate->opts.user, resumption);
+    if (reason != NULL) {
+        *room = (struct bl_refusal){BELAY_DROP_TICKET, *reason};
+        return room;
+    }
+    return NULL;
 }
 
 const struct bl_refusal *bl_use_token(struct bl_gate *gate, const struct bl_attempt *attempt) {

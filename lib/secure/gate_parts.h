@@ -11,8 +11,10 @@ struct bl_attempt {
     const struct bl_moment *at;
     uint64_t wall_ms;
     struct bl_open open;
-    struct bl_token token; /* way TOKEN */
-    bool authentic;        /* credentials are there */
+    struct bl_token token;           /* way TOKEN */
+    struct bl_ticket ticket;         /* way RESUME */
+    struct bl_resumption resumption; /* the same, once it is proven */
+    bool authentic;                  /* credentials are there */
     struct bl_credentials credentials;
     uint8_t *answer;
 };
@@ -34,10 +36,13 @@ const struct bl_refusal *bl_judge_token(const struct bl_gate *gate,
  * runtime's */
 const struct bl_refusal *bl_judge_room(const struct bl_gate *gate, const struct bl_attempt *attempt,
                                        struct bl_refusal *room);
+/** Whether the session is there, and the client's claim of it can be true. @param room as above */
+const struct bl_refusal *bl_judge_resume(const struct bl_gate *gate, struct bl_attempt *attempt,
+                                         struct bl_refusal *room);
 /** Remembers the token, which lets in once. */
 const struct bl_refusal *bl_use_token(struct bl_gate *gate, const struct bl_attempt *attempt);
-/** For a token that does not open. */
-extern const struct bl_refusal bl_bad_token;
+/** For a token, and a ticket, that does not open. */
+extern const struct bl_refusal bl_bad_token, bl_bad_ticket;
 
 /**
  * Makes the keys and the pending binding; on success @p newcomer is the binding's.

@@ -17,6 +17,8 @@ struct bl_credentials {
     struct bl_secret deny;  /* of the server's refusal */
 };
 
+/** A ticket's; the next one's resume key is in struct bl_traffic_keys. */
+void bl_credentials_of_ticket(struct bl_credentials *out, const struct bl_secret *resume_key);
 void bl_credentials_of_token(struct bl_credentials *out, const struct bl_secret *session_secret);
 /**
  * @param secret  one's own: the client's ephemeral, or the server's key
@@ -35,9 +37,9 @@ void bl_open_proof(uint8_t out[BL_PROOF_SIZE], const struct bl_credentials *cred
 void bl_deny_proof(uint8_t out[BL_PROOF_SIZE], const struct bl_credentials *credentials,
                    const uint8_t *datagram, size_t size);
 
-/** The first key of each direction. */
+/** The first key of each direction, and the one that a later resume is proven with. */
 struct bl_traffic_keys {
-    struct bl_secret up, down;
+    struct bl_secret up, down, resume;
 };
 /** What a pair of OPEN and ACCEPT are, and one's own and the other's ephemeral key in them. */
 struct bl_exchange {
@@ -49,5 +51,15 @@ struct bl_exchange {
 /** @return false when the other side's key is no honest one */
 bool bl_traffic_keys_of(struct bl_traffic_keys *out, const struct bl_credentials *credentials,
                         const struct bl_exchange *exchange);
+
+#define BL_RESUME_SEALED_MAX (BL_RESUME_SIZE_MAX + BL_AEAD_SIZE)
+/**
+ * Seals what a client adds to its ticket, in place in the OPEN at @p datagram: @p size bytes behind
+ * the ticket, which the rest of the credential follows.
+ */
+void bl_resume_seal(const struct bl_credentials *credentials, uint8_t *datagram, size_t size);
+/** Opens a copy of it; false: not sealed with these. @param out @p size bytes */
+bool bl_resume_open(const struct bl_credentials *credentials, const uint8_t *datagram, uint8_t *out,
+                    size_t size);
 
 #endif

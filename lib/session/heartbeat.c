@@ -34,6 +34,10 @@ void bl_heartbeat_ask(struct bl_session *session) {
     ping(session, BL_UNSEQUENCED);
 }
 
+void bl_heartbeat_prove(struct bl_session *session) {
+    ping(session, BL_ORDERED);
+}
+
 bool bl_heartbeat_judge(struct bl_session *session) {
     const struct bl_liveness_limits limits = limits_of(session);
     bool was_suspect = session->liveness.suspect;

@@ -39,7 +39,8 @@ static void remove_record(struct bl_inbox *inbox, uint8_t index) {
 
 static bool merges(uint8_t type) {
     return type == BELAY_EVENT_LINK || type == BELAY_EVENT_BACKPRESSURE ||
-           type == BELAY_EVENT_DRAIN;
+           type == BELAY_EVENT_DRAIN || type == BELAY_EVENT_DOWN || type == BELAY_EVENT_RESUMED ||
+           type == BELAY_EVENT_TICKET;
 }
 
 /** The index of the first record of this type; record_count when there is none. */

@@ -12,7 +12,8 @@
 enum bl_message_kind {
     BL_MESSAGE_RECEIVED,
     BL_MESSAGE_SKIPPED,  /* expired at the sender: only moves the sequence on */
-    BL_MESSAGE_RETURNED, /* our own, expired before it was sent */
+    BL_MESSAGE_EXPIRED,  /* our own, before it was sent */
+    BL_MESSAGE_RETURNED, /* our own, to a side that has lost its memory */
 };
 
 /** A message that waits to be polled. Its data are in a packet or in a block, which it owns. */
@@ -58,7 +59,8 @@ struct bl_message *bl_message_create(struct bl_shared *shared);
 /** Gives back the node and what it owns. NULL is fine. */
 void bl_message_free(struct bl_shared *shared, struct bl_message *message);
 
-/** Queues an event; LINK, BACKPRESSURE and DRAIN replace one of their kind that still waits. */
+/** Queues an event; those of which only the newest matters (LINK, BACKPRESSURE, DRAIN, DOWN,
+ * RESUMED, TICKET) replace one of their kind that still waits. */
 void bl_inbox_record(struct bl_inbox *inbox, const struct bl_record *record);
 /** The oldest event leaves the queue; false when there is none. */
 bool bl_inbox_take_record(struct bl_inbox *inbox, struct bl_record *out);

@@ -170,7 +170,7 @@ void bl_incoming_take(struct bl_session *session, struct bl_packet *packet) {
 
 void bl_session_handle(struct bl_session *session, const struct bl_message *message) {
     struct bl_shared *shared = session->shared;
-    if (message->kind == BL_MESSAGE_RETURNED) {
+    if (message->kind == BL_MESSAGE_EXPIRED || message->kind == BL_MESSAGE_RETURNED) {
         return;
     }
     bl_room_give(session, message->size);
@@ -181,8 +181,12 @@ void bl_session_handle(struct bl_session *session, const struct bl_message *mess
     }
     session->channels[message->channel].receive.handled = message->sequence;
     session->report_channels |= (uint16_t)(1U << message->channel);
-    session->credit.messages++;
-    session->credit.bytes += message->size;
+    if (session->uncredited > 0) {
+        session->uncredited--;
+    } else {
+        session->credit.messages++;
+        session->credit.bytes += message->size;
+    }
     session->unreported.messages++;
     session->unreported.bytes += message->size;
     if (session->report_by == BL_TIME_NEVER && session->peer != NULL) {

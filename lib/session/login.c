@@ -198,6 +198,9 @@ void bl_login_take_welcome(struct bl_session *session, struct bl_packet *packet)
     session->login_size = welcome.payload_size;
     bl_session_step(session, BL_INPUT_WELCOME);
     bl_session_record(session, &(struct bl_record){.type = BELAY_EVENT_OPEN});
+    if (session->resume_window > 0) {
+        bl_session_record(session, &(struct bl_record){.type = BELAY_EVENT_TICKET});
+    }
     bl_liveness_start(&session->liveness, bl_attended(session->shared));
     bl_session_schedule(session);
 }

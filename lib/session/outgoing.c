@@ -260,12 +260,13 @@ static void return_expired(struct bl_session *session, struct bl_send_stream *st
         bl_message_free(shared, message);
         return; /* then it is sent late rather than lost without a word */
     }
-    message->kind = BL_MESSAGE_RETURNED;
+    message->kind = BL_MESSAGE_EXPIRED;
     message->channel = stream->channel;
     message->sequence = bl_send_stream_next(stream)->sequence;
     message->data = message->block = data;
     message->block_size = size > 0 ? size : 1;
     message->size = size;
+    session->expired_messages++;
     bl_inbox_push(&session->inbox, message);
     bl_session_mark_ready(session);
 }
@@ -347,7 +348,7 @@ static void arm_probe(struct bl_session *session) {
 
 void bl_session_pump(struct bl_session *session) {
     const struct bl_shared *shared = session->shared;
-    if (session->peer == NULL || session->state != BELAY_LOGGED_IN) {
+    if (!bl_session_flows(session)) {
         return;
     }
     const uint8_t *order = shared->priority_order;
@@ -381,6 +382,66 @@ void bl_outgoing_reap(struct bl_session *session) {
     }
 }
 
+/** Messages leave the buffer for good. */
+static void forget(struct bl_session *session, const struct bl_released *released) {
+    session->queued_messages -= released->messages;
+    session->queued_bytes -= (uint32_t)released->bytes;
+    session->expired_messages -= released->expired;
+    bl_room_give(session, released->bytes);
+}
+
+/** The other side's application has handled so much; false: that was never sent. */
+static bool release(struct bl_session *session, uint8_t channel, uint32_t sequence) {
+    struct bl_released released;
+    if (!bl_send_stream_release(&session->channels[channel].send, sequence, &released)) {
+        return false;
+    }
+    session->drawn_messages -= released.messages;
+    session->drawn_bytes -= (uint32_t)released.bytes;
+    session->reported |= released.messages > 0;
+    forget(session, &released);
+    return true;
+}
+
+void bl_outgoing_resume(struct bl_session *session, const struct bl_positions *theirs) {
+    for (uint8_t i = 0; i < theirs->count; i++) {
+        struct bl_send_stream *stream = &session->channels[theirs->channels[i].channel].send;
+        bl_send_stream_resume(stream, &theirs->channels[i]);
+        const struct bl_released drawn = bl_send_stream_drawn(stream);
+        session->drawn_messages += drawn.messages;
+        session->drawn_bytes += (uint32_t)drawn.bytes;
+    }
+    for (uint8_t i = 0; i < theirs->count; i++) {
+        release(session, theirs->channels[i].channel, theirs->channels[i].handled);
+    }
+    judge_pressure(session);
+}
+
+struct bl_message *bl_outgoing_take_back(struct bl_session *session) {
+    struct bl_shared *shared = session->shared;
+    struct bl_message *message = bl_message_create(shared);
+    for (uint8_t i = 0; message != NULL && i < shared->reliable_count; i++) {
+        struct bl_send_stream *stream = &session->channels[shared->priority_order[i]].send;
+        struct bl_released released = {.messages = 1};
+        while (released.messages > 0) {
+            uint32_t sequence = stream->first_sequence;
+            uint8_t *data = bl_send_stream_take_back(stream, &released);
+            forget(session, &released);
+            if (data != NULL) {
+                message->kind = BL_MESSAGE_RETURNED;
+                message->channel = stream->channel;
+                message->sequence = sequence;
+                message->data = message->block = data;
+                message->size = released.bytes;
+                message->block_size = released.bytes > 0 ? released.bytes : 1;
+                return message;
+            }
+        }
+    }
+    bl_message_free(shared, message);
+    return NULL;
+}
+
 void bl_outgoing_take_handled(struct bl_session *session, const void *data, size_t size) {
     struct bl_shared *shared = session->shared;
     struct bl_handled handled;
@@ -390,19 +451,11 @@ void bl_outgoing_take_handled(struct bl_session *session, const void *data, size
     }
     for (uint8_t i = 0; i < handled.count; i++) {
         uint8_t channel = handled.channels[i].channel;
-        struct bl_released released;
         if (channel >= shared->channel_count || shared->channels[channel].mode != BELAY_RELIABLE ||
-            !bl_send_stream_release(&session->channels[channel].send, handled.channels[i].sequence,
-                                    &released)) {
+            !release(session, channel, handled.channels[i].sequence)) {
             bl_session_break(session, "it has handled what was never sent");
             return;
         }
-        session->queued_messages -= released.messages;
-        session->queued_bytes -= (uint32_t)released.bytes;
-        session->drawn_messages -= released.messages;
-        session->drawn_bytes -= (uint32_t)released.bytes;
-        session->reported |= released.messages > 0;
-        bl_room_give(session, released.bytes);
     }
     judge_pressure(session);
 }

@@ -15,6 +15,12 @@ void bl_session_set_reason(struct bl_session *session, const struct belay_reason
 /** The link is given up, the session ends with the reason that was set. @p patience as
  * bl_endpoint_release() */
 void bl_session_end(struct bl_session *session, enum bl_input input, bl_duration patience);
+/** Messages flow: it is logged in and has a link, be it that a newer one is being proven. */
+bool bl_session_flows(const struct bl_session *session);
+/** Server: a session of the process before this one, which has no link yet. */
+void bl_session_hold(struct bl_session *session);
+/** It has a link now. */
+void bl_session_attach(struct bl_session *session, struct bl_peer *peer);
 /** The other side broke the protocol: ends the session, and tells it so. */
 void bl_session_break(struct bl_session *session, const char *text);
 /** Sends one frame on its own; a frame that memory cannot be found for is lost like a datagram. */
@@ -45,6 +51,8 @@ void bl_login_refuse(struct bl_session *session);
 
 /* heartbeat.c */
 
+/** Client: says something reliable over a new link, which proves it to the server. */
+void bl_heartbeat_prove(struct bl_session *session);
 /** A ping, which the other side answers with what it has handled. */
 void bl_heartbeat_ask(struct bl_session *session);
 /** Does what silence asks for; false when the peer is lost. */
@@ -66,6 +74,11 @@ void bl_outgoing_take_handled(struct bl_session *session, const void *data, size
 bool bl_outgoing_is_drained(const struct bl_session *session);
 /** The peer is gone with what it had in flight. */
 void bl_outgoing_unbind(struct bl_session *session);
+/** There is another, and the other side has come so far. */
+void bl_outgoing_resume(struct bl_session *session, const struct bl_positions *theirs);
+/** The other side has lost its memory: the next message goes back to the application. NULL: that
+ * was the last, or memory is out. */
+struct bl_message *bl_outgoing_take_back(struct bl_session *session);
 
 /* incoming.c */
 

@@ -20,6 +20,7 @@ static void give_back(struct bl_shared *shared) {
         }
         bl_message_free(shared, polled.message);
     }
+    bl_free(shared->memory, polled.gaps, polled.gaps_size);
     if (polled.payload && polled.session != NULL) {
         bl_session_forget_payload(polled.session);
     }
@@ -61,6 +62,16 @@ static void lend_claim(const struct bl_session *session, struct belay_login_even
     }
 }
 
+static void lend_gaps(struct bl_shared *shared, struct bl_session *session,
+                      struct belay_resumed_event *resumed) {
+    shared->polled.gaps = session->gaps;
+    shared->polled.gaps_size = session->gap_capacity * sizeof *session->gaps;
+    resumed->gaps = session->gaps;
+    resumed->gap_count = session->gap_count;
+    session->gaps = NULL;
+    session->gap_count = session->gap_capacity = 0;
+}
+
 static void tell_record(struct bl_shared *shared, struct bl_session *session,
                         const struct bl_record *record, struct belay_event *event) {
     event->type = (enum belay_event_type)record->type;
@@ -80,6 +91,10 @@ static void tell_record(struct bl_shared *shared, struct bl_session *session,
     case BELAY_EVENT_DOWN:
         event->down.reason = lend_reason(shared, session, record);
         event->down.window_ms = record->numbers[0];
+        break;
+    case BELAY_EVENT_RESUMED:
+        event->resumed.down_ms = record->numbers[0];
+        lend_gaps(shared, session, &event->resumed);
         break;
     case BELAY_EVENT_LINK:
         event->link.suspect = record->flag;
@@ -105,6 +120,7 @@ static void tell_record(struct bl_shared *shared, struct bl_session *session,
     case BELAY_EVENT_MESSAGE:
     case BELAY_EVENT_CLOSED:
     case BELAY_EVENT_RETURNED:
+    case BELAY_EVENT_TICKET: /* the client's runtime has it */
         break;
     }
 }
@@ -114,13 +130,13 @@ static void tell_message(struct bl_shared *shared, struct bl_session *session,
     shared->polled.session = session;
     shared->polled.message = message;
     const void *data = message->size > 0 ? message->data : (const uint8_t *)"";
-    if (message->kind == BL_MESSAGE_RETURNED) {
+    if (message->kind == BL_MESSAGE_EXPIRED || message->kind == BL_MESSAGE_RETURNED) {
         event->type = BELAY_EVENT_RETURNED;
         event->returned.data = data;
         event->returned.size = message->size;
         event->returned.channel = message->channel;
         event->returned.sequence = message->sequence;
-        event->returned.expired = true;
+        event->returned.expired = message->kind == BL_MESSAGE_EXPIRED;
         return;
     }
     event->type = BELAY_EVENT_MESSAGE;
@@ -140,7 +156,14 @@ static void tell_closed(struct bl_shared *shared, struct bl_session *session,
     event->closed.reason = lend_reason(shared, session, &ending);
     event->closed.info = &shared->polled_info;
     event->closed.undelivered = session->undelivered + session->inbox.message_count;
-    event->closed.unacked = session->queued_messages;
+    event->closed.unacked = session->queued_messages - session->expired_messages;
+}
+
+/** The other side has forgotten the session, and with it what became of our messages. */
+static bool has_lost_memory(const struct bl_session *session) {
+    uint32_t code = session->reason.code;
+    return session->inbox.closed && session->reason.who != BELAY_WHO_LOCAL &&
+           (code == BELAY_REASON_STATE_LOST || code == BELAY_REASON_SERVER_RESTARTED);
 }
 
 /** The next message that the application sees; a skipped one is handled in passing. */
@@ -153,6 +176,9 @@ static struct bl_message *next_message(struct bl_session *session) {
            message->kind == BL_MESSAGE_SKIPPED) {
         bl_session_handle(session, message);
         bl_message_free(session->shared, message);
+    }
+    if (message == NULL && has_lost_memory(session)) {
+        message = bl_outgoing_take_back(session);
     }
     return message;
 }

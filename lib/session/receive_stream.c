@@ -67,7 +67,10 @@ enum bl_receive_verdict bl_receive_stream_take(struct bl_receive_stream *stream,
     if (distance <= 0) {
         return BL_RECEIVE_DUPLICATE;
     }
-    if (distance > 1) {
+    if (stream->fresh) {
+        stream->fresh = false;
+        stream->received = piece->sequence - 1;
+    } else if (distance > 1) {
         return BL_RECEIVE_BROKEN;
     }
     if (piece->type == BL_FRAME_SEGMENT) {
@@ -81,6 +84,19 @@ enum bl_receive_verdict bl_receive_stream_take(struct bl_receive_stream *stream,
         stream->received++;
     }
     return verdict;
+}
+
+void bl_receive_stream_start_at(struct bl_receive_stream *stream, uint32_t handled) {
+    stream->received = stream->handled = handled;
+    stream->fresh = true;
+}
+
+size_t bl_receive_stream_skip_to(struct bl_receive_stream *stream, struct bl_memory *memory,
+                                 uint32_t received) {
+    size_t size = stream->block != NULL ? stream->total : 0;
+    bl_receive_stream_finish(stream, memory);
+    stream->received = received;
+    return size;
 }
 
 void bl_receive_stream_finish(struct bl_receive_stream *stream, struct bl_memory *memory) {

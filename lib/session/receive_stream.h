@@ -22,6 +22,7 @@ struct bl_receive_stream {
     uint32_t handled;  /* newest that the application has handled */
     uint8_t *block;    /* of the message that is coming in segments; NULL = none */
     uint32_t total, filled;
+    bool fresh; /* of a new process: the first piece says where the other side goes on */
 };
 
 enum bl_receive_verdict {
@@ -43,6 +44,12 @@ enum bl_receive_verdict {
 enum bl_receive_verdict bl_receive_stream_take(struct bl_receive_stream *stream,
                                                struct bl_memory *memory, struct bl_credit *credit,
                                                const struct bl_piece *piece, uint8_t **block);
+/** What comes next is at or after the message behind @p handled. */
+void bl_receive_stream_start_at(struct bl_receive_stream *stream, uint32_t handled);
+/** Everything up to @p received will not come any more. @return the size of the message that was
+ * coming in segments, and is gone */
+size_t bl_receive_stream_skip_to(struct bl_receive_stream *stream, struct bl_memory *memory,
+                                 uint32_t received);
 void bl_receive_stream_finish(struct bl_receive_stream *stream, struct bl_memory *memory);
 
 #endif

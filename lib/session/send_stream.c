@@ -146,6 +146,24 @@ enum belay_result bl_send_stream_push(struct bl_send_stream *stream, const void 
     return BELAY_OK;
 }
 
+enum belay_result bl_send_stream_push_skip(struct bl_send_stream *stream) {
+    const struct bl_piece skip = {.type = BL_FRAME_SKIP,
+                                  .channel = stream->channel,
+                                  .sequence = bl_send_stream_newest(stream) + 1};
+    struct bl_packet *packet = make_packet(&skip, NULL, 0);
+    struct bl_outgoing *message = packet != NULL ? bl_ring_push(&stream->messages) : NULL;
+    if (message == NULL) {
+        bl_packet_release(packet);
+        return bl_fail(BELAY_E_NO_MEMORY, "no memory to queue a message");
+    }
+    *message = (struct bl_outgoing){.packet_count = 1,
+                                    .only = packet,
+                                    .sequence = skip.sequence,
+                                    .expires_at = BL_TIME_NEVER,
+                                    .expired = true};
+    return BELAY_OK;
+}
+
 static bool has_key(const struct bl_outgoing *message, const void *data, size_t size) {
     if (message->expired) {
         return false;
@@ -159,7 +177,7 @@ static bool has_key(const struct bl_outgoing *message, const void *data, size_t 
 
 struct bl_outgoing *bl_send_stream_find(const struct bl_send_stream *stream, const void *data,
                                         size_t size) {
-    uint32_t begin = stream->handed_messages + (stream->handed_packets > 0 ? 1 : 0);
+    uint32_t begin = stream->begun + 1 - stream->first_sequence; /* what is older may be there */
     for (uint32_t i = stream->messages.count; i > begin; i--) {
         struct bl_outgoing *message = bl_ring_at(&stream->messages, i - 1);
         if (has_key(message, data, size)) {
@@ -207,9 +225,27 @@ void bl_send_stream_handed(struct bl_send_stream *stream) {
     if (stream->handed_packets == 0) {
         message->flight_start = stream->flight_first + stream->flight.count - 1;
     }
+    if (bl_serial_after(message->sequence, stream->begun)) {
+        stream->begun = message->sequence;
+    }
     if (++stream->handed_packets == message->packet_count) {
         stream->handed_packets = 0;
         stream->handed_messages++;
+    }
+}
+
+struct bl_span bl_outgoing_part(const struct bl_outgoing *message, uint32_t index) {
+    size_t header = message->packet_count == 1 ? BL_MESSAGE_HEADER : BL_SEGMENT_HEADER;
+    struct bl_packet *packet = packet_at(message, index);
+    return (struct bl_span){bl_packet_data(packet) + header, bl_packet_size(packet) - header};
+}
+
+/** Copies what a message was before it was cut. */
+static void put_together(const struct bl_outgoing *message, uint8_t *whole) {
+    for (uint32_t i = 0; i < message->packet_count; i++) {
+        struct bl_span part = bl_outgoing_part(message, i);
+        memcpy(whole, part.data, part.size);
+        whole += part.size;
     }
 }
 
@@ -225,14 +261,7 @@ bool bl_send_stream_skip(struct bl_send_stream *stream, uint8_t **data) {
         bl_free(stream->memory, whole, message->size > 0 ? message->size : 1);
         return false;
     }
-    size_t header = message->packet_count == 1 ? BL_MESSAGE_HEADER : BL_SEGMENT_HEADER;
-    size_t copied = 0;
-    for (uint32_t i = 0; i < message->packet_count; i++) {
-        struct bl_packet *part = packet_at(message, i);
-        size_t size = bl_packet_size(part) - header;
-        memcpy(whole + copied, bl_packet_data(part) + header, size);
-        copied += size;
-    }
+    put_together(message, whole);
     free_packets(stream, message);
     message->packet_count = 1;
     message->only = packet;
@@ -307,6 +336,7 @@ bool bl_send_stream_release(struct bl_send_stream *stream, uint32_t sequence,
     for (int32_t i = 0; i < count; i++) {
         struct bl_outgoing *message = bl_ring_at(&stream->messages, 0);
         released->messages++;
+        released->expired += message->expired;
         released->bytes += message->size;
         leave(stream, message);
         bl_ring_drop(&stream->messages);
@@ -324,4 +354,76 @@ void bl_send_stream_unbind(struct bl_send_stream *stream) {
     stream->handed_messages = 0;
     stream->handed_packets = 0;
     land_everything(stream);
+}
+
+/** Bytes of the message after @p received that were received: whole packets of one that was begun,
+ * and not all of them. */
+static bool can_be_filled(const struct bl_send_stream *stream, uint32_t received, uint32_t filled) {
+    uint32_t index = received + 1 - stream->first_sequence;
+    if (filled == 0) {
+        return true;
+    }
+    if (index >= stream->messages.count || bl_serial_after(received + 1, stream->begun)) {
+        return false;
+    }
+    const struct bl_outgoing *message = bl_ring_at(&stream->messages, index);
+    return message->packet_count > 1 && filled < message->size && filled % BL_SEGMENT_DATA_MAX == 0;
+}
+
+bool bl_send_stream_can_resume(const struct bl_send_stream *stream,
+                               const struct bl_position *position) {
+    uint32_t known = bl_send_stream_handled(stream);
+    return bl_serial_distance(position->handled, known) >= 0 &&
+           bl_serial_distance(position->received, position->handled) >= 0 &&
+           bl_serial_distance(stream->begun, position->received) >= 0 &&
+           can_be_filled(stream, position->received, position->filled);
+}
+
+void bl_send_stream_resume(struct bl_send_stream *stream, const struct bl_position *position) {
+    BELAY_ASSERT(stream->flight.count == 0);
+    stream->handed_messages = position->received - bl_send_stream_handled(stream);
+    stream->handed_packets = position->filled / BL_SEGMENT_DATA_MAX;
+    stream->begun = position->received + (stream->handed_packets > 0);
+    if (stream->handed_packets > 0) { /* as if its first packets had landed */
+        struct bl_outgoing *message = bl_send_stream_next(stream);
+        message->flight_start = stream->flight_first - stream->handed_packets;
+    }
+}
+
+struct bl_released bl_send_stream_drawn(const struct bl_send_stream *stream) {
+    struct bl_released drawn = {0};
+    uint32_t count = stream->handed_messages + (stream->handed_packets > 0);
+    for (uint32_t i = 0; i < count; i++) {
+        const struct bl_outgoing *message = bl_ring_at(&stream->messages, i);
+        drawn.messages++;
+        drawn.bytes += message->size;
+    }
+    return drawn;
+}
+
+void bl_send_stream_start_at(struct bl_send_stream *stream, uint32_t sequence) {
+    BELAY_ASSERT(stream->messages.count == 0);
+    stream->first_sequence = sequence;
+    stream->begun = sequence - 1;
+}
+
+uint8_t *bl_send_stream_take_back(struct bl_send_stream *stream, struct bl_released *released) {
+    *released = (struct bl_released){0};
+    if (stream->messages.count == 0) {
+        return NULL;
+    }
+    struct bl_outgoing *message = bl_ring_at(&stream->messages, 0);
+    uint8_t *whole = NULL;
+    if (!message->expired) {
+        whole = bl_allocate(stream->memory, message->size > 0 ? message->size : 1);
+        if (whole == NULL) {
+            return NULL;
+        }
+        put_together(message, whole);
+    }
+    *released = (struct bl_released){1, message->expired, message->size};
+    free_packets(stream, message);
+    bl_ring_drop(&stream->messages);
+    stream->first_sequence++;
+    return whole;
 }

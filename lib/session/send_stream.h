@@ -13,6 +13,7 @@
 #include "common/ring.h"
 #include "lib/clock/time.h"
 #include "lib/peer/packet.h"
+#include "lib/wire/resume.h"
 #include <belay/result.h>
 
 #define BL_SPAN_MAX 256U
@@ -33,6 +34,7 @@ struct bl_send_stream {
     struct bl_memory *memory;
     uint8_t channel;
     uint32_t first_sequence;  /* of the oldest message in the buffer */
+    uint32_t begun;           /* newest of which anything was handed over, on this link or before */
     struct bl_ring messages;  /* struct bl_outgoing, not yet handled */
     uint32_t handed_messages; /* of these: wholly handed to ENet */
     uint32_t handed_packets;  /* of the message after them */
@@ -40,6 +42,9 @@ struct bl_send_stream {
     uint32_t flight_first;    /* number of the oldest in it */
     size_t flight_bytes;      /* not acknowledged */
 };
+
+/** What @p index of a message's packets has of it. */
+struct bl_span bl_outgoing_part(const struct bl_outgoing *message, uint32_t index);
 
 void bl_send_stream_init(struct bl_send_stream *stream, struct bl_memory *memory, uint8_t channel);
 void bl_send_stream_finish(struct bl_send_stream *stream);
@@ -56,6 +61,9 @@ uint32_t bl_send_stream_handled(const struct bl_send_stream *stream);
  */
 enum belay_result bl_send_stream_push(struct bl_send_stream *stream, const void *data, size_t size,
                                       bl_time expires_at);
+
+/** Puts a SKIP behind the others: a message that has expired before. @return as above */
+enum belay_result bl_send_stream_push_skip(struct bl_send_stream *stream);
 
 #define BL_KEY_SIZE 8U
 /**
@@ -95,6 +103,7 @@ size_t bl_send_stream_reap(struct bl_send_stream *stream);
 /** What left the buffer. */
 struct bl_released {
     uint32_t messages;
+    uint32_t expired; /* of these */
     size_t bytes;
 };
 /**
@@ -109,5 +118,20 @@ bool bl_send_stream_release(struct bl_send_stream *stream, uint32_t sequence,
 bool bl_send_stream_is_drained(const struct bl_send_stream *stream);
 /** The peer is gone with what it had in flight: everything not handled counts as not handed. */
 void bl_send_stream_unbind(struct bl_send_stream *stream);
+
+/** Whether the other side can have received so much, and handled so much of it. */
+bool bl_send_stream_can_resume(const struct bl_send_stream *stream,
+                               const struct bl_position *position);
+/** There is another peer: what the other side has received counts as handed over and acknowledged,
+ * so what follows it is next. The position can be true, see above. */
+void bl_send_stream_resume(struct bl_send_stream *stream, const struct bl_position *position);
+/** Messages handed over, the begun one included, and not handled: what is drawn on credit. */
+struct bl_released bl_send_stream_drawn(const struct bl_send_stream *stream);
+/** The first message will be number @p sequence. The stream is empty. */
+void bl_send_stream_start_at(struct bl_send_stream *stream, uint32_t sequence);
+/** The oldest message leaves the buffer, for its application to have back: NULL when there is none,
+ * or it is a SKIP (@p released says so), or memory is out (then nothing has changed). @return a
+ * block of released->bytes bytes, one at least */
+uint8_t *bl_send_stream_take_back(struct bl_send_stream *stream, struct bl_released *released);
 
 #endif

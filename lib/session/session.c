@@ -41,6 +41,7 @@ enum belay_result bl_session_create(struct bl_session **out, struct bl_shared *s
     session->credit.bytes = shared->limits.credit.bytes;
     session->login_by = session->held_until = session->close_by = BL_TIME_NEVER;
     session->report_by = session->drain_by = session->probe_by = BL_TIME_NEVER;
+    session->down_since = BL_TIME_NEVER;
     memcpy(session->identity, identity, sizeof session->identity);
     bl_timer_init(&session->timer, timer_fired);
     for (uint8_t i = 0; i < shared->channel_count; i++) {
@@ -128,6 +129,7 @@ void bl_session_destroy(struct bl_session *session) {
     free_channels(session);
     bl_session_forget_payload(session);
     forget_claim(session);
+    bl_free(shared->memory, session->gaps, session->gap_capacity * sizeof *session->gaps);
     bl_free(shared->memory, session, sizeof *session);
 }
 
@@ -222,16 +224,33 @@ bl_duration bl_session_patience(const struct bl_session *session) {
     return patience < BL_PATIENCE_MAX ? patience : BL_PATIENCE_MAX;
 }
 
-/** Gives the peer back; what it had in flight counts as not sent. */
-static void let_go(struct bl_session *session, bl_duration patience, bl_duration linger) {
-    if (session->peer != NULL) {
+/** Takes the peer out; what it had in flight counts as not sent. */
+static struct bl_peer *detach(struct bl_session *session) {
+    struct bl_peer *peer = session->peer;
+    if (peer != NULL) {
         bl_outgoing_reap(session);
-        session->resent += session->peer->resent_count;
-        session->rtt_ms = bl_to_ms(session->peer->rtt.smoothed);
-        bl_endpoint_release(session->shared->endpoint, session->peer, patience, linger);
+        session->resent += peer->resent_count;
+        session->rtt_ms = bl_to_ms(peer->rtt.smoothed);
         session->peer = NULL;
     }
     bl_outgoing_unbind(session);
+    session->report_by = session->probe_by = BL_TIME_NEVER;
+    return peer;
+}
+
+/** Gives the peer back. */
+static void let_go(struct bl_session *session, bl_duration patience, bl_duration linger) {
+    struct bl_peer *peer = detach(session);
+    if (peer != NULL) {
+        bl_endpoint_release(session->shared->endpoint, peer, patience, linger);
+    }
+}
+
+void bl_session_cut(struct bl_session *session) {
+    struct bl_peer *peer = detach(session);
+    if (peer != NULL) {
+        bl_endpoint_cut(session->shared->endpoint, peer, BL_TOMBSTONE);
+    }
 }
 
 void bl_session_end(struct bl_session *session, enum bl_input input, bl_duration patience) {
@@ -239,8 +258,7 @@ void bl_session_end(struct bl_session *session, enum bl_input input, bl_duration
         return;
     }
     let_go(session, patience, BL_TOMBSTONE);
-    session->login_by = session->close_by = session->report_by = BL_TIME_NEVER;
-    session->probe_by = BL_TIME_NEVER;
+    session->login_by = session->close_by = BL_TIME_NEVER;
     session->held_until = BL_TIME_NEVER;
     session->closing = false;
     bl_outgoing_forgo(session);
@@ -281,15 +299,19 @@ bool bl_session_say(struct bl_session *session, const void *frame, size_t size,
     return sent;
 }
 
-void bl_session_bind(struct bl_session *session, struct bl_peer *peer) {
-    struct bl_shared *shared = session->shared;
+void bl_session_attach(struct bl_session *session, struct bl_peer *peer) {
     BELAY_ASSERT(session->peer == NULL);
     session->peer = peer;
     if (peer != NULL) {
         peer->receiver = session;
         session->address = *bl_endpoint_address(peer);
     }
-    bl_liveness_start(&session->liveness, bl_attended(shared));
+    bl_liveness_start(&session->liveness, bl_attended(session->shared));
+}
+
+void bl_session_bind(struct bl_session *session, struct bl_peer *peer) {
+    struct bl_shared *shared = session->shared;
+    bl_session_attach(session, peer);
     bl_session_step(session, BL_INPUT_TRANSPORT_UP);
     if (shared->role == BL_ROLE_SERVER) {
         session->login_by = bl_attended(shared) + shared->limits.login;
@@ -302,7 +324,7 @@ void bl_session_bind(struct bl_session *session, struct bl_peer *peer) {
 }
 
 void bl_session_network_changed(struct bl_session *session) {
-    if (session->peer != NULL && session->state == BELAY_LOGGED_IN) {
+    if (bl_session_flows(session)) {
         bl_endpoint_network_changed(session->peer);
         bl_heartbeat_ask(session);
     }
@@ -316,8 +338,36 @@ void bl_session_migrate(struct bl_session *session) {
         session, &(struct bl_record){.type = BELAY_EVENT_LINK, .flag = session->liveness.suspect});
 }
 
-static bool is_resumable(const struct bl_session *session) {
-    return session->state == BELAY_LOGGED_IN && !session->closing && session->resume_window > 0;
+bool bl_session_flows(const struct bl_session *session) {
+    return session->peer != NULL &&
+           (session->state == BELAY_LOGGED_IN || session->state == BELAY_RECONNECTING);
+}
+
+bool bl_session_is_held(const struct bl_session *session) {
+    return session->peer == NULL && session->accepted && !session->inbox.closed;
+}
+
+bool bl_session_is_kept(const struct bl_session *session) {
+    bool logged_in = session->state == BELAY_LOGGED_IN || session->state == BELAY_RECONNECTING ||
+                     session->state == BELAY_RECONNECT_PENDING;
+    return logged_in && !session->closing && session->resume_window > 0;
+}
+
+/** Without a link, for as long as the window. */
+static void begin_to_wait(struct bl_session *session) {
+    session->down_since = bl_attended(session->shared);
+    session->held_until = session->down_since + session->resume_window;
+    bl_session_schedule(session);
+}
+
+void bl_session_hold(struct bl_session *session) {
+    static const enum bl_input story[] = {BL_INPUT_TRANSPORT_UP, BL_INPUT_HELLO, BL_INPUT_WELCOME,
+                                          BL_INPUT_GONE, BL_INPUT_HOLD};
+    for (size_t i = 0; i < sizeof story / sizeof story[0]; i++) {
+        bl_session_step(session, story[i]);
+    }
+    bl_session_record(session, &(struct bl_record){.type = BELAY_EVENT_OPEN});
+    begin_to_wait(session);
 }
 
 void bl_session_lose(struct bl_session *session, const struct belay_reason *reason) {
@@ -326,20 +376,20 @@ void bl_session_lose(struct bl_session *session, const struct belay_reason *reas
         return;
     }
     bl_session_set_reason(session, reason);
-    if (!is_resumable(session)) {
+    if (!bl_session_is_kept(session)) {
         bl_session_end(session, BL_INPUT_GONE, 0);
         return;
     }
-    bl_session_step(session, BL_INPUT_GONE);
+    bool held = bl_session_step(session, BL_INPUT_GONE); /* or noted, while it is being resumed */
     let_go(session, 0, session->resume_window);
-    bl_session_step(session, BL_INPUT_HOLD);
-    session->report_by = session->probe_by = BL_TIME_NEVER;
-    session->held_until = bl_attended(session->shared) + session->resume_window;
+    if (held) {
+        bl_session_step(session, BL_INPUT_HOLD);
+    }
     bl_session_record(session, &(struct bl_record){.type = BELAY_EVENT_DOWN,
                                                    .who = reason->who,
                                                    .code = reason->code,
                                                    .numbers = {bl_to_ms(session->resume_window)}});
-    bl_session_schedule(session);
+    begin_to_wait(session);
     if (session->shared->changed != NULL) {
         session->shared->changed(session->shared->user, session);
     }
@@ -377,11 +427,15 @@ static void say_close(struct bl_session *session) {
     bl_session_end(session, BL_INPUT_CLOSE, bl_session_patience(session));
 }
 
-/** Whoever closes wants to hear no more. */
+/** Whoever closes wants to hear no more of the other side. */
 static void discard_messages(struct bl_session *session) {
-    struct bl_message *message;
-    while ((message = bl_inbox_pop(&session->inbox)) != NULL) {
+    for (uint32_t i = session->inbox.message_count; i > 0; i--) {
+        struct bl_message *message = bl_inbox_pop(&session->inbox);
         bool counts = message->kind == BL_MESSAGE_RECEIVED;
+        if (message->kind == BL_MESSAGE_EXPIRED) { /* nobody else says what became of it */
+            bl_inbox_push(&session->inbox, message);
+            continue;
+        }
         session->undelivered += counts;
         bl_room_give(session, counts ? message->size : 0);
         bl_message_free(session->shared, message);
@@ -413,7 +467,7 @@ void bl_session_close(struct bl_session *session, const struct belay_reason *rea
     discard_messages(session);
     if (session->state == BELAY_LOGIN_PENDING && session->shared->role == BL_ROLE_SERVER) {
         bl_login_refuse(session);
-    } else if (session->state == BELAY_LOGGED_IN && drain > 0 && !bl_outgoing_is_drained(session)) {
+    } else if (bl_session_flows(session) && drain > 0 && !bl_outgoing_is_drained(session)) {
         session->closing = true;
         session->close_by = bl_attended(session->shared) + drain;
         bl_session_schedule(session);
@@ -437,7 +491,7 @@ static bl_time earliest_deadline(const struct bl_session *session) {
     bl_time deadline = bl_earlier(session->login_by, session->held_until);
     deadline = bl_earlier(deadline, bl_earlier(session->close_by, session->report_by));
     deadline = bl_earlier(deadline, session->probe_by);
-    if (session->peer != NULL && session->state == BELAY_LOGGED_IN) {
+    if (bl_session_flows(session)) {
         deadline = bl_earlier(deadline, bl_heartbeat_deadline(session));
     }
     return deadline;
@@ -477,10 +531,22 @@ static void probe(struct bl_session *session) {
     bool ask = session->queued_messages > 0 && !session->reported;
     session->probe_by = BL_TIME_NEVER;
     session->reported = false;
-    if (ask && session->peer != NULL && session->state == BELAY_LOGGED_IN) {
+    if (ask && bl_session_flows(session)) {
         bl_heartbeat_ask(session);
     }
     bl_session_mark_pump(session); /* which sets the next one, if something waits still */
+}
+
+/** Nobody came back in time. A client that was only hinted at why tells that at least. */
+static void expire(struct bl_session *session) {
+    const struct bl_endpoint *endpoint = session->shared->endpoint;
+    uint32_t hint = session->dialing && endpoint != NULL ? bl_endpoint_hint(endpoint) : 0;
+    if (hint != 0) {
+        bl_session_set_reason(
+            session,
+            &(struct belay_reason){.who = BELAY_WHO_NETWORK, .code = hint, .come_back = true});
+    }
+    bl_session_end(session, BL_INPUT_EXPIRED, 0);
 }
 
 /** What is due by the session's own deadlines; a session that ends here has no others. */
@@ -491,11 +557,10 @@ static void evaluate(struct bl_session *session, bl_time now) {
         session->login_by = BL_TIME_NEVER;
         login_is_late(session);
     } else if (now >= session->held_until) {
-        bl_session_end(session, BL_INPUT_EXPIRED, 0);
+        expire(session);
     } else if (now >= session->close_by) {
         say_close(session);
-    } else if (session->peer != NULL && session->state == BELAY_LOGGED_IN &&
-               !bl_heartbeat_judge(session)) {
+    } else if (bl_session_flows(session) && !bl_heartbeat_judge(session)) {
         bl_session_lose(session, &silent);
     }
     if (now >= session->probe_by) {
@@ -514,7 +579,7 @@ static void timer_fired(struct bl_timer *timer, bl_time now) {
 
 enum belay_result bl_session_pause(struct bl_session *session, uint32_t ms) {
     uint8_t frame[8];
-    if (session->state != BELAY_LOGGED_IN || (session->features & BL_FEATURE_PAUSE) == 0) {
+    if (!bl_session_flows(session) || (session->features & BL_FEATURE_PAUSE) == 0) {
         return bl_fail(BELAY_E_STATE, "pause: only while logged in to a server that knows it");
     }
     ms = ms < BELAY_PAUSE_MS_MAX ? ms : BELAY_PAUSE_MS_MAX;
@@ -534,7 +599,7 @@ void bl_session_announce_drain(struct bl_session *session, uint32_t deadline_ms,
 
 void bl_session_say_drain(struct bl_session *session) {
     uint8_t frame[8 + BELAY_REASON_TEXT_MAX];
-    if (session->state != BELAY_LOGGED_IN || session->drain_by == BL_TIME_NEVER) {
+    if (!bl_session_flows(session) || session->drain_by == BL_TIME_NEVER) {
         return;
     }
     const struct bl_drain_frame drain = {
@@ -586,6 +651,7 @@ void bl_session_info(const struct bl_session *session, struct belay_session_info
         .dialing = session->dialing,
         .closing = session->closing,
         .suspect = session->liveness.suspect,
+        .resumes = session->resumes,
         .migrations = session->migrations,
     };
     if (session->accepted) { /* before, it is the other side's choice */

@@ -31,6 +31,15 @@ struct bl_reason {
     char text[BELAY_REASON_TEXT_MAX + 1];
 };
 
+/** The reason as the public has it, its text lent. */
+static inline struct belay_reason bl_reason_lend(const struct bl_reason *reason) {
+    return (struct belay_reason){.who = reason->who,
+                                 .code = reason->code,
+                                 .come_back = reason->come_back,
+                                 .retry_ms = reason->retry_ms,
+                                 .text = reason->text};
+}
+
 /** One channel of a session; its mode says which half of the union is in use. */
 struct bl_session_channel {
     union {
@@ -58,7 +67,11 @@ struct bl_session {
     enum belay_state state;
     struct bl_peer *peer; /* NULL while there is no link */
     void *user;
-    uint8_t identity[16];      /* of the handshake, then as accept() named the user */
+    uint8_t identity[16];               /* of the handshake, then as accept() named the user */
+    uint8_t name[BL_SESSION_NAME_SIZE]; /* server: as its tickets have it */
+    uint32_t generation;                /* server: of the newest ticket that was proven */
+    uint32_t attempt_generation;        /* server: the newest attempt to resume it: its ticket's */
+    uint64_t attempt;                   /* and its number */
     struct bl_identity *claim; /* server: what its token says, until it is accepted; or NULL */
     bool accepted;
     bool dialing; /* shown in info; set by the client runtime */
@@ -77,6 +90,7 @@ struct bl_session {
     struct bl_timer timer; /* the earliest of the deadlines below; all in attended time */
     bl_time login_by;      /* before LOGGED_IN */
     bl_time held_until;    /* RECONNECT_PENDING, RECONNECTING, TIMED_OUT */
+    bl_time down_since;    /* when DOWN was told; NEVER while there is a link */
     bl_time close_by;      /* closing: when draining ends */
     bl_time probe_by;      /* asks for a report of what is handled: the last may have been lost */
     bool starving;         /* a message waits for credit */
@@ -100,6 +114,14 @@ struct bl_session {
     uint64_t resent; /* on links that are gone */
     uint32_t rtt_ms; /* of the last one */
     uint32_t undelivered;
+    uint32_t uncredited;       /* received messages that a former process of the client has sent */
+    uint32_t expired_messages; /* of those queued; told by RETURNED already */
+    uint32_t resumes;
+    struct bl_session *older; /* server: the same user's session before this one */
+    uint32_t takeovers;       /* server: how often its user has replaced a session, of late */
+    bl_time takeovers_since;
+    struct belay_gap *gaps; /* for the next RESUMED */
+    uint32_t gap_count, gap_capacity;
     struct bl_reason reason; /* why it ended, or why the link went down last */
 
     struct bl_inbox inbox;
@@ -121,7 +143,8 @@ void bl_session_destroy(struct bl_session *session);
 
 /* ---- from the transport */
 
-/** A proven binding carries @p peer: the session's link is up. A client says hello at once. */
+/** A proven binding carries @p peer: the session's first link is up. A client says hello at once.
+ * (Later ones: lib/session/resume.h.) */
 void bl_session_bind(struct bl_session *session, struct bl_peer *peer);
 /** Client: this side has. Says something at once, so that the server follows. */
 void bl_session_network_changed(struct bl_session *session);
@@ -169,6 +192,12 @@ void bl_session_announce_drain(struct bl_session *session, uint32_t deadline_ms,
 void bl_session_handle(struct bl_session *session, const struct bl_message *message);
 
 void bl_session_info(const struct bl_session *session, struct belay_session_info *info);
+/** A lost link does not end it. */
+bool bl_session_is_kept(const struct bl_session *session);
+/** It has no link and is kept for its client to come back. */
+bool bl_session_is_held(const struct bl_session *session);
+/** Gives the link up at once, if there is one: another is about to take its place. */
+void bl_session_cut(struct bl_session *session);
 /** It has ended: only its last events are still to be polled. */
 bool bl_session_has_ended(const struct bl_session *session);
 

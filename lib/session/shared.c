@@ -77,7 +77,8 @@ enum belay_result bl_shared_set_channels(struct bl_shared *shared,
 
 void bl_shared_finish(struct bl_shared *shared) {
     bl_message_free(shared, shared->polled.message);
-    shared->polled.message = NULL;
+    bl_free(shared->memory, shared->polled.gaps, shared->polled.gaps_size);
+    shared->polled = (struct bl_polled){0};
     while (shared->free_messages != NULL) {
         struct bl_message *message = shared->free_messages;
         shared->free_messages = message->next;

@@ -55,6 +55,7 @@ struct bl_shared {
     bool state_events;
     const void *login; /* client: what HELLO carries; the runtime's */
     size_t login_size;
+    bool accept_gaps; /* a session goes on though the client's process has lost its memory */
 
     struct bl_session *ready_first, *ready_last; /* have something to poll */
     struct bl_session *pump_first;               /* have something to hand to ENet */
@@ -66,6 +67,8 @@ struct bl_shared {
         struct bl_message *message;
         bool closed;  /* its end: the session goes at the next poll */
         bool payload; /* of LOGIN or OPEN */
+        struct belay_gap *gaps;
+        size_t gaps_size;
     } polled;
     struct belay_session_info polled_info;
     struct belay_reason polled_reason;

@@ -116,3 +116,8 @@ enum bl_unreliable_verdict bl_unreliable_take(struct bl_unreliable *channel,
     }
     return verdict;
 }
+
+void bl_unreliable_restart(struct bl_unreliable *channel, struct bl_memory *memory) {
+    bl_unreliable_finish(channel, memory);
+    channel->newest = 0;
+}

@@ -56,6 +56,8 @@ enum bl_unreliable_verdict bl_unreliable_take(struct bl_unreliable *channel,
                                               const struct bl_piece *piece,
                                               struct bl_assembled *assembled,
                                               uint64_t *stale_count);
+/** The other side counts anew: another process of it. */
+void bl_unreliable_restart(struct bl_unreliable *channel, struct bl_memory *memory);
 void bl_unreliable_finish(struct bl_unreliable *channel, struct bl_memory *memory);
 
 #endif

@@ -80,7 +80,8 @@ void bl_accept_write(uint8_t *out, const struct bl_accept *accept) {
 }
 
 bool bl_accept_read(struct bl_accept *out, const void *data, size_t size) {
-    if (size != BL_ACCEPT_SIZE) {
+    if (size < BL_ACCEPT_HEAD_SIZE + BL_ACCEPT_FIXED_SIZE + BL_DATA_TAG_SIZE ||
+        size > BL_ACCEPT_SIZE_MAX) {
         return false;
     }
     struct bl_reader reader = read_prefix(data, BL_ACCEPT_HEAD_SIZE);
@@ -91,20 +92,29 @@ bool bl_accept_read(struct bl_accept *out, const void *data, size_t size) {
     return is_whole(&reader);
 }
 
-void bl_accept_params_write(uint8_t *out, const struct bl_accept_params *params) {
-    struct bl_writer writer = bl_writer_of(out, BL_ACCEPT_PARAMS_SIZE);
+size_t bl_accept_params_write(uint8_t *out, const struct bl_accept_params *params) {
+    struct bl_writer writer = bl_writer_of(out, BL_ACCEPT_PARAMS_MAX);
     bl_write_u32(&writer, params->tag);
     bl_write_u32(&writer, params->spare_tag);
-    bl_write_u16(&writer, 0); /* size of a ticket */
+    bl_write_bytes(&writer, params->reset_token, BL_RESET_TOKEN_SIZE);
+    bl_write_bytes(&writer, params->spare_reset_token, BL_RESET_TOKEN_SIZE);
+    bl_write_u16(&writer, BL_TICKET_SIZE);
+    bl_write_bytes(&writer, params->ticket, BL_TICKET_SIZE);
+    bl_positions_write(&writer, &params->positions);
+    BELAY_ASSERT(!writer.failed);
+    return bl_writer_size(&writer);
 }
 
-bool bl_accept_params_read(struct bl_accept_params *out, const uint8_t *data) {
-    struct bl_reader reader = bl_reader_of(data, BL_ACCEPT_PARAMS_SIZE);
+bool bl_accept_params_read(struct bl_accept_params *out, const uint8_t *data, size_t size) {
+    struct bl_reader reader = bl_reader_of(data, size);
     out->tag = bl_read_u32(&reader);
     out->spare_tag = bl_read_u32(&reader);
+    bl_read_copy(&reader, out->reset_token, BL_RESET_TOKEN_SIZE);
+    bl_read_copy(&reader, out->spare_reset_token, BL_RESET_TOKEN_SIZE);
     uint16_t ticket_size = bl_read_u16(&reader);
-    return is_whole(&reader) && ticket_size == 0 && out->tag != 0 && out->spare_tag != 0 &&
-           out->tag != out->spare_tag;
+    bl_read_copy(&reader, out->ticket, BL_TICKET_SIZE);
+    return ticket_size == BL_TICKET_SIZE && bl_positions_read(&reader, &out->positions) &&
+           is_whole(&reader) && out->tag != 0 && out->spare_tag != 0 && out->tag != out->spare_tag;
 }
 
 size_t bl_retry_write(uint8_t *out, const struct bl_retry *retry) {
@@ -191,6 +201,20 @@ bool bl_data_header_read(struct bl_data_header *out, const void *data, size_t si
     size_t left = bl_reader_left(&reader);
     return !reader.failed && left >= BL_DATA_TAG_SIZE &&
            is_payload(out->kind, left - BL_DATA_TAG_SIZE);
+}
+
+size_t bl_reset_write(uint8_t *out, const struct bl_reset *reset) {
+    struct bl_writer writer = write_prefix(out, BL_RESET_SIZE, BL_DATAGRAM_RESET, 0);
+    bl_write_u32(&writer, reset->tag);
+    bl_write_bytes(&writer, reset->token, sizeof reset->token);
+    return bl_writer_size(&writer);
+}
+
+bool bl_reset_read(struct bl_reset *out, const void *data, size_t size) {
+    struct bl_reader reader = read_prefix(data, size);
+    out->tag = bl_read_u32(&reader);
+    bl_read_copy(&reader, out->token, sizeof out->token);
+    return is_whole(&reader);
 }
 
 size_t bl_query_write(uint8_t *out, const struct bl_query *query) {

@@ -3,12 +3,13 @@
  *
  * Every datagram begins with its kind and a steering byte, by which a balancer in front of several
  * processes finds the one it is for. Those up to DENY make a binding; DATA to RESPONSE travel over
- * one, sealed; QUERY and INFO need none. What is sealed is bytes here: lib/secure opens it.
+ * one, sealed; QUERY, INFO and RESET need none. What is sealed is bytes here: lib/secure opens it.
  */
 #ifndef BL_WIRE_DATAGRAM_H
 #define BL_WIRE_DATAGRAM_H
 
 #include "common/bytes.h"
+#include "lib/wire/resume.h"
 #include <belay/limits.h>
 
 #define BL_WIRE_VERSION 2
@@ -24,21 +25,27 @@ enum bl_datagram_kind {
     BL_DATAGRAM_RESPONSE = 8,
     BL_DATAGRAM_QUERY = 9,
     BL_DATAGRAM_INFO = 10,
+    BL_DATAGRAM_RESET = 11,
 };
 
 #define BL_OPEN_SIZE                                                                               \
     1200 /* padded, so that no answer can be larger than the question (RFC 9000 8.1) */
 #define BL_OPEN_FIXED_SIZE     1152 /* what a repeat never changes */
 #define BL_OPEN_PROVEN_SIZE    1168 /* what the proof covers: that, and the cookie */
-#define BL_OPEN_CREDENTIAL_MAX (BL_OPEN_FIXED_SIZE - 64)
+#define BL_OPEN_HEAD_SIZE      64   /* before the credential */
+#define BL_OPEN_CREDENTIAL_MAX (BL_OPEN_FIXED_SIZE - BL_OPEN_HEAD_SIZE)
 #define BL_NONCE_SIZE          16
 #define BL_COOKIE_SIZE         16
 #define BL_PROOF_SIZE          32
 #define BL_PUBLIC_KEY_SIZE     32
 #define BL_ACCEPT_HEAD_SIZE    67 /* what is in clear; parameters and authenticator follow */
-#define BL_ACCEPT_PARAMS_SIZE  10
-#define BL_ACCEPT_SIZE         (BL_ACCEPT_HEAD_SIZE + BL_ACCEPT_PARAMS_SIZE + BL_DATA_TAG_SIZE)
+#define BL_TICKET_SIZE         105
+#define BL_RESET_TOKEN_SIZE    16
+#define BL_ACCEPT_FIXED_SIZE   (10 + 2 * BL_RESET_TOKEN_SIZE + BL_TICKET_SIZE) /* of parameters */
+#define BL_ACCEPT_PARAMS_MAX   (BL_ACCEPT_FIXED_SIZE + BL_POSITIONS_SIZE_MAX)
+#define BL_ACCEPT_SIZE_MAX     (BL_ACCEPT_HEAD_SIZE + BL_ACCEPT_PARAMS_MAX + BL_DATA_TAG_SIZE)
 #define BL_RETRY_SIZE          67
+#define BL_RESET_SIZE          (6 + BL_RESET_TOKEN_SIZE)
 #define BL_DENY_SIZE_MAX       (60 + BELAY_REASON_TEXT_MAX)
 #define BL_DATA_HEADER_SIZE    10 /* kind and phase, steering, tag 4, number 4 */
 #define BL_DATA_TAG_SIZE       16 /* behind the payload: the authenticator */
@@ -75,8 +82,12 @@ struct bl_accept {
     uint8_t key[BL_PUBLIC_KEY_SIZE]; /* the server's ephemeral one */
 };
 struct bl_accept_params {
-    uint32_t tag;       /* names the binding in DATA, both ways */
-    uint32_t spare_tag; /* for after a change of network */
+    uint32_t tag;                             /* names the binding in DATA, both ways */
+    uint32_t spare_tag;                       /* for after a change of network */
+    uint8_t reset_token[BL_RESET_TOKEN_SIZE]; /* by which a RESET of that tag is known */
+    uint8_t spare_reset_token[BL_RESET_TOKEN_SIZE];
+    uint8_t ticket[BL_TICKET_SIZE]; /* to resume with, opaque to the client */
+    struct bl_positions positions;  /* of the server; none at a login */
 };
 
 /** Server to client: come again with this cookie. */
@@ -107,6 +118,12 @@ struct bl_data_header {
     uint32_t number; /* low half of the packet number */
 };
 
+/** Server to client: it has no binding of this tag, and never will have again (RFC 9000 10.3). */
+struct bl_reset {
+    uint32_t tag;
+    uint8_t token[BL_RESET_TOKEN_SIZE];
+};
+
 struct bl_query {
     uint16_t version;
     uint64_t game; /* 0 = any */
@@ -130,12 +147,13 @@ uint8_t bl_datagram_kind(const void *data, size_t size);
 void bl_open_write(uint8_t *out, const struct bl_open *open);
 /** The BL_ACCEPT_HEAD_SIZE bytes in clear. */
 void bl_accept_write(uint8_t *out, const struct bl_accept *accept);
-void bl_accept_params_write(uint8_t *out, const struct bl_accept_params *params);
+size_t bl_accept_params_write(uint8_t *out, const struct bl_accept_params *params);
 size_t bl_retry_write(uint8_t *out, const struct bl_retry *retry);
 /** All but the authenticator, BL_PROOF_SIZE bytes. */
 size_t bl_deny_write(uint8_t *out, const struct bl_deny *deny);
 /** Only the header: payload and authenticator follow it. */
 void bl_data_header_write(uint8_t *out, const struct bl_data_header *header);
+size_t bl_reset_write(uint8_t *out, const struct bl_reset *reset);
 size_t bl_query_write(uint8_t *out, const struct bl_query *query);
 size_t bl_info_write(uint8_t *out, const struct bl_info *info);
 
@@ -145,11 +163,12 @@ size_t bl_info_write(uint8_t *out, const struct bl_info *info);
 /** Also true for another version, of which only nonce and version are then known. */
 bool bl_open_read(struct bl_open *out, const void *data, size_t size);
 bool bl_accept_read(struct bl_accept *out, const void *data, size_t size);
-bool bl_accept_params_read(struct bl_accept_params *out, const uint8_t *data);
+bool bl_accept_params_read(struct bl_accept_params *out, const uint8_t *data, size_t size);
 bool bl_retry_read(struct bl_retry *out, const void *data, size_t size);
 bool bl_deny_read(struct bl_deny *out, const void *data, size_t size);
 /** Of DATA, GONE, CHALLENGE, RESPONSE, when what follows has the size of that kind. */
 bool bl_data_header_read(struct bl_data_header *out, const void *data, size_t size);
+bool bl_reset_read(struct bl_reset *out, const void *data, size_t size);
 bool bl_query_read(struct bl_query *out, const void *data, size_t size);
 bool bl_info_read(struct bl_info *out, const void *data, size_t size);
 

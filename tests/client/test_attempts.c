@@ -68,6 +68,8 @@ static void lose_the_link(struct world *world) {
     world_run(world, 100);
     world_cut(world, 0);
     world_run(world, 1500);
+    belay_server_close(world->server, world->clients[0].session,
+                       &(struct belay_reason){.code = BELAY_REASON_BANNED});
     world_link(world, 0, NULL); /* the resume is refused */
     world_run(world, 600);
 }
@@ -100,7 +102,7 @@ static const struct ending {
     {"never let in", wait_in_vain, BELAY_WHO_LOCAL, BELAY_REASON_LOGIN_DEADLINE, BELAY_TIMED_OUT},
     {"left", leave, BELAY_WHO_LOCAL, BELAY_REASON_LEFT, BELAY_DISCONNECTED},
     {"evicted", be_evicted, BELAY_WHO_PEER, BELAY_REASON_KICKED, BELAY_DISCONNECTED},
-    {"not resumed", lose_the_link, BELAY_WHO_PEER, BELAY_REASON_STATE_LOST, BELAY_DISCONNECTED},
+    {"not resumed", lose_the_link, BELAY_WHO_PEER, BELAY_REASON_BANNED, BELAY_DISCONNECTED},
     {"left without a link", leave_without_a_link, BELAY_WHO_LOCAL, BELAY_REASON_LEFT,
      BELAY_DISCONNECTED},
 };
@@ -272,9 +274,9 @@ START_TEST(nothing_happens_in_the_application_before_it_polls) {
     world_run(world, 100);
     belay_server_close(world->server, world->clients[0].session, NULL);
     world_run(world, 100);
-    static const enum belay_event_type types[] = {BELAY_EVENT_OPEN, BELAY_EVENT_MESSAGE,
+    static const enum belay_event_type types[] = {BELAY_EVENT_OPEN,    BELAY_EVENT_TICKET,
                                                   BELAY_EVENT_MESSAGE, BELAY_EVENT_MESSAGE,
-                                                  BELAY_EVENT_CLOSED};
+                                                  BELAY_EVENT_MESSAGE, BELAY_EVENT_CLOSED};
     char expected = '1';
     for (size_t i = 0; i < COUNT_OF(types);) {
         ck_assert(belay_client_poll(world->clients[0].it, &event));

@@ -3,7 +3,8 @@
  * lets nobody in, and whatever was let in leaves nothing behind.
  *
  * The first byte says what the rest is: an OPEN as it is, or what a good one is altered by, three
- * bytes a place; for no chance byte string gets past a proof.
+ * bytes a place; for no chance byte string gets past a proof. A session that is to be resumed hears
+ * of it once, in a form that can be relied on, and again when nothing comes of it.
  */
 #include "lib/secure/dial.h"
 #include "lib/secure/gate.h"
@@ -21,6 +22,8 @@ enum choice {
     PROVEN_AGAIN = 8,
     TWICE = 16, /* the second time from elsewhere */
     BUSY = 32,
+    BY_TICKET = 64,
+    SEALED_AGAIN = 128, /* what is said behind the ticket is altered before it is sealed */
 };
 
 static struct bl_memory memory;
@@ -29,8 +32,14 @@ static struct bl_random source;
 static struct bl_bindings bindings;
 static struct belay_stats stats;
 static struct bl_token_keys keys = {.keys = {{.id = 1}}, .count = 1};
-static struct bl_admission admission = {
-    .by_token = true, .by_key = true, .token_keys = &keys, .rate = BELAY_FOREVER};
+static struct bl_token_keys ticket_keys = {.keys = {{.id = 2}}, .count = 1};
+static unsigned resume_count, abandoned_count;
+static struct bl_admission admission = {.by_token = true,
+                                        .by_key = true,
+                                        .token_keys = &keys,
+                                        .ticket_keys = &ticket_keys,
+                                        .run = 1,
+                                        .rate = BELAY_FOREVER};
 static struct bl_gate gate;
 static const struct bl_moment at = {NOW, WALL};
 static struct bl_address home = {.ip = {1}, .port = 1};
@@ -40,11 +49,33 @@ static const struct belay_reason *admit(void *user) {
     return NULL;
 }
 
+static const struct belay_reason *resume(void *user, struct bl_resumption *resumption) {
+    const struct bl_positions *positions = &resumption->request.positions;
+    (void)user;
+    resume_count++;
+    MUST(positions->count <= BELAY_CHANNELS_MAX);
+    MUST(positions->count == 0 || !resumption->request.new_epoch);
+    for (unsigned i = 0; i < positions->count; i++) {
+        MUST(positions->channels[i].channel < BELAY_CHANNELS_MAX);
+        MUST(i == 0 || positions->channels[i].channel > positions->channels[i - 1].channel);
+    }
+    resumption->told = *positions;
+    return NULL;
+}
+
+static void abandoned(void *user, const struct bl_resumption *resumption) {
+    (void)user;
+    (void)resumption;
+    abandoned_count++;
+}
+
 static void open_gate(void) {
+    resume_count = abandoned_count = 0;
     bl_memory_init(&memory, NULL, 0);
     bl_timer_wheel_init(&wheel, NOW);
     bl_random_init_seeded(&source, 1);
     bl_bindings_init(&bindings, &memory, &wheel, &source, true);
+    bindings.abandoned = abandoned;
     admission.key.secret.bytes[0] = 1;
     bl_key_pair_complete(&admission.key);
     const struct bl_gate_opts opts = {.bindings = &bindings,
@@ -53,16 +84,32 @@ static void open_gate(void) {
                                       .stats = &stats,
                                       .admission = &admission,
                                       .pending_max = 100,
-                                      .admit = admit};
+                                      .admit = admit,
+                                      .resume = resume};
     MUST(bl_gate_init(&gate, &opts, &at) == BELAY_OK);
     gate.started_ms = WALL_MS - 10000;
 }
 
 static void close_gate(void) {
+    bl_timer_wheel_advance(&wheel, NOW + BL_PENDING_TIMEOUT);
+    MUST(bindings.pending_count == 0);
+    MUST(abandoned_count == (resume_count > 0)); /* a repeat is not heard again */
     bl_gate_finish(&gate);
     bl_bindings_finish(&bindings);
     MUST(memory.used == 0);
     MUST(wheel.count == 0);
+}
+
+static void dial_by_ticket(struct bl_dial *dial) {
+    const struct bl_ticket ticket = {.run = 1, .generation = 3, .resume_key = {{4}}};
+    struct bl_dial_target target = {
+        .address_count = 1,
+        .by_ticket = true,
+        .resume_key = {{4}},
+        .resume = {.attempt = 1,
+                   .positions = {.count = 2, .channels = {{.channel = 3}, {.channel = 9}}}}};
+    bl_ticket_seal(target.ticket, &ticket, &ticket_keys, &source);
+    bl_dial_start(dial, &target, 0, &source, NOW);
 }
 
 static void dial_well(struct bl_dial *dial, bool by_key) {
@@ -92,6 +139,27 @@ static void alter(uint8_t *open, const uint8_t *data, size_t size) {
     }
 }
 
+#define BODY_AT (BL_OPEN_HEAD_SIZE + BL_TICKET_SIZE)
+
+/** Each three bytes as above, in what is said behind the ticket; its first byte is the size. */
+static void say_otherwise(struct bl_dial *dial, const uint8_t *data, size_t size) {
+    uint8_t *body = dial->open + BODY_AT;
+    const struct bl_resume said = {
+        .attempt = 1, .positions = {.count = 2, .channels = {{.channel = 3}, {.channel = 9}}}};
+    size_t body_size = bl_resume_write(body, &said);
+    if (size > 0 && data[0] > 0) {
+        body_size = data[0];
+    }
+    memset(body + body_size, 0, BL_OPEN_FIXED_SIZE - BODY_AT - body_size);
+    for (size_t i = 1; i + 2 < size; i += 3) {
+        body[((size_t)data[i] << 8 | data[i + 1]) % body_size] ^= data[i + 2];
+    }
+    size_t whole = BL_TICKET_SIZE + body_size + BL_AEAD_SIZE;
+    dial->open[BL_OPEN_HEAD_SIZE - 2] = (uint8_t)(whole >> 8);
+    dial->open[BL_OPEN_HEAD_SIZE - 1] = (uint8_t)whole;
+    bl_resume_seal(&dial->credentials, dial->open, body_size);
+}
+
 static uint8_t knock(const uint8_t *open, size_t open_size, const struct bl_address *from) {
     uint8_t answer[BL_OPEN_SIZE], copy[BL_OPEN_SIZE + 1];
     memcpy(copy, open, open_size);
@@ -105,10 +173,18 @@ static void try_altered(unsigned choices, const uint8_t *data, size_t size) {
     const struct bl_address elsewhere = {.ip = {2}, .port = 2};
     struct bl_dial dial;
     uint8_t good[BL_OPEN_SIZE];
-    dial_well(&dial, (choices & BY_KEY) != 0);
+    if ((choices & BY_TICKET) != 0) {
+        dial_by_ticket(&dial);
+    } else {
+        dial_well(&dial, (choices & BY_KEY) != 0);
+    }
     prove(&dial, choices);
     memcpy(good, dial.open, sizeof good);
-    alter(dial.open, data, size);
+    if ((choices & BY_TICKET) != 0 && (choices & SEALED_AGAIN) != 0) {
+        say_otherwise(&dial, data, size);
+    } else {
+        alter(dial.open, data, size);
+    }
     bool same = memcmp(good, dial.open, sizeof good) == 0;
     if ((choices & PROVEN_AGAIN) != 0) {
         prove(&dial, choices);
@@ -118,6 +194,7 @@ static void try_altered(unsigned choices, const uint8_t *data, size_t size) {
     uint8_t kind = knock(dial.open, BL_OPEN_SIZE, &home);
     MUST(kind != BL_DATAGRAM_ACCEPT || same || (choices & PROVEN_AGAIN) != 0);
     MUST((kind == BL_DATAGRAM_ACCEPT) == (bindings.pending_count == 1));
+    MUST((choices & BY_TICKET) != 0 ? resume_count >= bindings.pending_count : resume_count == 0);
     MUST(bindings.pending_count <= 1);
     if ((choices & TWICE) != 0) {
         MUST(knock(dial.open, BL_OPEN_SIZE, &elsewhere) != BL_DATAGRAM_ACCEPT ||

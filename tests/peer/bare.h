@@ -18,17 +18,24 @@ struct bare {
     struct bl_bindings bindings;
     struct bl_dial dial;
     struct bl_binding *binding; /* once it is accepted */
-    uint8_t accept[BL_ACCEPT_SIZE];
+    uint8_t accept[BL_ACCEPT_SIZE_MAX];
+    size_t accept_size;
+    struct bl_accept_params params;
+    struct bl_secret resume_key;
 };
 
-static inline void bare_create(struct bare *it) {
+static inline void bare_create_for(struct bare *it, const struct bl_dial_target *target) {
     *it = (struct bare){.own_net = open_net("*:0", it)};
     it->net = it->own_net;
     bl_memory_init(&it->memory, NULL, 0);
     bl_timer_wheel_init(&it->wheel, bl_net_now(it->net));
     bl_bindings_init(&it->bindings, &it->memory, &it->wheel, bl_net_random(it->net), false);
+    bl_dial_start(&it->dial, target, GAME, bl_net_random(it->net), bl_net_now(it->net));
+}
+
+static inline void bare_create(struct bare *it) {
     const struct bl_dial_target target = dial_target(&server.net->local);
-    bl_dial_start(&it->dial, &target, GAME, bl_net_random(it->net), bl_net_now(it->net));
+    bare_create_for(it, &target);
 }
 
 static inline void bare_destroy(struct bare *it) {
@@ -74,7 +81,9 @@ static inline void bare_get_cookie(struct bare *it) {
 /** Takes an ACCEPT, and has keys. */
 static inline void bare_take_accept(struct bare *it, const struct bl_datagram *answer) {
     struct bl_dialed dialed;
-    memcpy(it->accept, answer->data, sizeof it->accept);
+    ck_assert_uint_le(answer->size, sizeof it->accept);
+    it->accept_size = answer->size;
+    memcpy(it->accept, answer->data, answer->size);
     ck_assert(bl_dial_accepted(&it->dial, answer, bl_net_now(it->net), &dialed));
     const struct bl_binding_terms terms = {
         .nonce = it->dial.nonce,
@@ -85,6 +94,8 @@ static inline void bare_take_accept(struct bare *it, const struct bl_datagram *a
     };
     it->binding = bl_binding_create(&it->bindings, &terms, bl_net_now(it->net));
     ck_assert_ptr_nonnull(it->binding);
+    it->params = dialed.params;
+    it->resume_key = dialed.keys.resume;
 }
 
 /** The whole handshake, up to its ACCEPT: the server waits for its first word. */

@@ -31,7 +31,11 @@ struct party {
     struct belay_stats stats;
     struct bl_peer *peer; /* the newest */
     unsigned bound_count, migrated_count, packet_count, progress_count, gone_count, denied_count;
-    struct bl_identity identity;     /* of the newest */
+    unsigned proven_count, resume_count, abandoned_count;
+    struct bl_identity identity; /* of the newest */
+    bool resumed;                /* so is it; and what was told then */
+    struct bl_positions told;
+    struct bl_dialed dialed;         /* client: of the newest */
     uint32_t said_count, word_count; /* numbered words: said, and heard in order */
     struct bl_deny deny;             /* the last, without its text */
     char deny_text[256];
@@ -43,15 +47,47 @@ static struct belay_sim *sim;
 static struct party server, client;
 static struct bl_net *bare; /* the stranger's */
 
-static inline void bound(void *user, struct bl_peer *peer, const struct bl_identity *identity) {
-    struct party *party = user;
+static inline void take_peer(struct party *party, struct bl_peer *peer) {
     party->bound_count++;
-    party->identity = *identity;
     party->peer = peer;
     peer->receiver = party;
     if (party->release_at_once) {
         bl_endpoint_release(party->endpoint, peer, 0, LINGER);
     }
+}
+
+static inline void bound(void *user, struct bl_peer *peer, const struct bl_newcomer *newcomer) {
+    struct party *party = user;
+    party->identity = newcomer->identity;
+    party->resumed = newcomer->resumption != NULL;
+    take_peer(party, peer);
+}
+
+static inline void accepted(void *user, struct bl_peer *peer, const struct bl_dialed *dialed) {
+    struct party *party = user;
+    party->dialed = *dialed;
+    take_peer(party, peer);
+}
+
+/** The link that a resume takes the place of is cut. */
+static inline void proven(void *user, const struct bl_newcomer *newcomer) {
+    struct party *party = user;
+    party->proven_count++;
+    if (newcomer->resumption != NULL && party->peer != NULL && party->peer->receiver != NULL) {
+        bl_endpoint_cut(party->endpoint, party->peer, LINGER);
+    }
+}
+
+static inline const struct belay_reason *resume(void *user, struct bl_resumption *resumption) {
+    struct party *party = user;
+    party->resume_count++;
+    resumption->told = party->told;
+    return party->refusal;
+}
+
+static inline void abandoned(void *user, const struct bl_resumption *resumption) {
+    (void)resumption;
+    ((struct party *)user)->abandoned_count++;
 }
 
 static inline void migrated(void *receiver) {
@@ -112,11 +148,15 @@ static inline void open_party(struct party *party, const char *local, bool is_se
                               const struct setting *setting) {
     static const struct bl_endpoint_ops ops = {
         .bound = bound,
+        .proven = proven,
+        .accepted = accepted,
         .migrated = migrated,
         .packet = packet,
         .progress = progress,
         .gone = gone,
         .admit = admit,
+        .resume = resume,
+        .abandoned = abandoned,
         .denied = denied,
     };
     static struct bl_admission admission;

@@ -8,12 +8,12 @@ import select
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 
 import frames
 import key_file
 import secure
+from server import Server
 
 PATIENCE_S = 5
 GAME = secure.fnv1a("arena/3")
@@ -22,7 +22,11 @@ FRAMES_VERSION = 2
 
 
 class Attempt:
-    """A client from its first OPEN to an ACCEPT or a DENY."""
+    """A client from its first OPEN to an ACCEPT or a DENY.
+
+    It has a token and its session secret, a ticket, its resume key and what is told behind it
+    (`told`), or neither: then it comes by the server's key.
+    """
 
     def __init__(self, address, **more):
         self.address = address
@@ -35,14 +39,18 @@ class Attempt:
         self.schedule = None
         if self.way == secure.TOKEN_WAY:
             self.schedule = secure.token_schedule(more["session_secret"])
+        elif self.way == secure.RESUME_WAY:
+            self.schedule = secure.ticket_schedule(more["resume_key"])
         self.head = secure.open_head(
             self.way,
             self.suites,
             more.get("game", GAME),
             self.nonce,
             secure.public_key(self.secret),
-            more.get("token", b""),
+            more.get("token") or more.get("ticket", b""),
         )
+        if "told" in more:
+            self.head = secure.add_resume(self.head, self.schedule.chain, more["told"])
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.retries = 0
 
@@ -82,26 +90,33 @@ class Attempt:
         answer = self.answer()
         assert answer[0] == secure.ACCEPT, answer.hex()
         assert self.exchange() == answer, "a repeated OPEN has another answer"
-        assert self.retries == (1 if self.way == secure.KEY_WAY else 0)
+        if self.way != secure.RESUME_WAY:  # there it is for resume.py to say
+            assert self.retries == (1 if self.way == secure.KEY_WAY else 0)
         accepted = secure.read_accept(
             answer, self.datagram(), self.secret, self.schedule, self.suites
         )
         return Session(self, accepted)
 
-    def denied(self):
+    def deny(self):
         answer = self.answer()
         assert answer[0] == secure.DENY, answer.hex()
         deny = secure.read_deny(answer, self.schedule and self.schedule.deny_key)
         assert deny["nonce"] == self.nonce
+        self.socket.close()
+        return deny
+
+    def denied(self):
+        deny = self.deny()
         return deny["code"], deny["hint"]
 
 
 class Session:
-    """Everything after ACCEPT. Frames that came wait in `inbox`."""
+    """Everything after ACCEPT, as long as there is this link. Frames that came wait in `inbox`."""
 
     def __init__(self, attempt, accepted):
         self.address, self.socket = attempt.address, attempt.socket
-        self.suite, self.tag, self.spare = accepted.suite, accepted.tag, accepted.spare
+        self.accepted, self.suite = accepted, accepted.suite
+        self.tag, self.spare = accepted.parameters.tag, accepted.parameters.spare
         self.binding = secure.Binding(accepted.suite, accepted.up, accepted.down, is_client=True)
         self.sequences = {}
         self.received = {}
@@ -171,10 +186,10 @@ class Session:
             for channel, sequence, frame in self.unacknowledged:
                 self.send_commands([frames.send_reliable(channel, sequence, frame)])
 
-    def frame(self, kind):
-        """Waits for the next frame of this type, and takes it."""
-        self.until(lambda: any(frame[0] == kind for frame in self.inbox))
-        found = next(frame for frame in self.inbox if frame[0] == kind)
+    def frame(self, *kinds):
+        """Waits for the next frame of one of these types, and takes it."""
+        self.until(lambda: any(frame[0] in kinds for frame in self.inbox))
+        found = next(frame for frame in self.inbox if frame[0] in kinds)
         self.inbox.remove(found)
         return found
 
@@ -289,7 +304,6 @@ def be_denied(address, keys):
         (13, True, broken),
         (13, True, make_token({keys_unknown(keys): os.urandom(32)})),
         (13, True, make_token(keys, expiry=now + 121_000)),
-        (21, True, {"way": secure.RESUME_WAY}),
     ]
     for number, (code, hint, how) in enumerate(rows):
         said = Attempt(address, **how).denied()
@@ -342,23 +356,9 @@ def main(arguments):
         print(__doc__)
         return 2
     program, token_program = arguments
-    # The server gets a bound socket, so that nobody has to guess a free port.
-    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    bound.bind(("127.0.0.1", 0))
-    bound.setblocking(False)
-    with tempfile.TemporaryDirectory() as folder:
-        keys_path = os.path.join(folder, "keys")
-        subprocess.run([token_program, "keygen", keys_path], check=True, stdout=subprocess.PIPE)
-        server = subprocess.Popen(
-            [program, str(bound.fileno()), keys_path], pass_fds=[bound.fileno()]
-        )
-        try:
-            run(bound.getsockname(), keys_path, token_program)
-            assert server.wait(PATIENCE_S) == 0, "the server did not end well"
-        finally:
-            if server.poll() is None:
-                server.kill()
-                server.wait()
+    with Server(program, token_program) as server:
+        run(server.address, server.token_keys, token_program)
+        server.must_have_ended()
     return 0
 
 

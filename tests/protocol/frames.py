@@ -6,7 +6,8 @@ from secure import Reader, fnv1a, need
 
 ACKNOWLEDGE, SEND_RELIABLE, SEND_UNSEQUENCED = 0x01, 0x86, 0x49
 HELLO, WELCOME, REFUSE, CLOSE, PING, PONG, HANDLED = 1, 2, 3, 4, 7, 8, 9
-MESSAGE, DATAGRAM = 16, 19
+MESSAGE, SEGMENT, DATAGRAM = 16, 17, 19
+MESSAGE_MAX, SEGMENT_SIZE = 1140, 1132
 SENT_TIME = 0x8000
 
 
@@ -66,6 +67,23 @@ def read_welcome(frame):
 
 def message(channel, sequence, data):
     return struct.pack("!BBI", MESSAGE, channel, sequence) + data
+
+
+def segment(channel, sequence, offset, data):
+    """The one at this offset of a message, all of which is data."""
+    head = struct.pack("!BBIII", SEGMENT, channel, sequence, offset, len(data))
+    return head + data[offset : offset + SEGMENT_SIZE]
+
+
+def read_piece(frame):
+    """Of MESSAGE and SEGMENT: channel, sequence, offset, total and data."""
+    if frame[0] == MESSAGE:
+        return *struct.unpack("!BI", frame[1:6]), 0, len(frame) - 6, frame[6:]
+    return *struct.unpack("!BIII", frame[1:14]), frame[14:]
+
+
+def ping(nonce):
+    return struct.pack("!BI", PING, nonce)
 
 
 def datagram(channel, sequence, data):

@@ -1,4 +1,4 @@
-"""Key files of tokens: a line a key, newest first, with 8 hex digits of its id and 64 of it."""
+"""Key files of tokens and tickets: a line a key, newest first, 8 hex digits of its id, 64 of it."""
 
 
 def read(path):

@@ -21,7 +21,7 @@ except ImportError as error:
 
 import hashlib
 
-OPEN, ACCEPT, RETRY, DENY, DATA, GONE, CHALLENGE, RESPONSE, QUERY, INFO = range(1, 11)
+OPEN, ACCEPT, RETRY, DENY, DATA, GONE, CHALLENGE, RESPONSE, QUERY, INFO, RESET = range(1, 12)
 VERSION = 2
 TOKEN_WAY, KEY_WAY, RESUME_WAY = 1, 2, 3
 CHACHA, AES = 0, 1
@@ -32,6 +32,11 @@ QUERY_SIZE = 640
 ACCEPT_HEAD = 67
 DATA_HEAD = 10
 TOKEN_HEAD = 53
+TICKET_HEAD, TICKET_SIZE = 29, 105
+CREDENTIAL_AT = 64
+RESUME_AT = CREDENTIAL_AT + TICKET_SIZE
+AUTHENTICATOR_SIZE = 16
+CHANNELS_MAX = 16
 WINDOW = 1024
 PHASE_BIT = 0x80
 NO_COOKIE = bytes(16)
@@ -84,6 +89,17 @@ def dh(secret, public):
 
 def cipher(suite, key):
     return (ChaCha20Poly1305, AESGCM)[suite](key)
+
+
+def seal_at_rest(key, nonce, head, plain):
+    return sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(plain, head, nonce, key)
+
+
+def unseal_at_rest(key, nonce, head, sealed):
+    try:
+        return sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(sealed, head, nonce, key)
+    except CryptoError as error:
+        raise Dropped("not authentic") from error
 
 
 def packet_nonce(number):
@@ -150,9 +166,7 @@ class Token:
 
     def sealed(self, key, nonce):
         head = self.head() + nonce
-        return head + sodium.crypto_aead_xchacha20poly1305_ietf_encrypt(
-            self.body(), head, nonce, key
-        )
+        return head + seal_at_rest(key, nonce, head, self.body())
 
 
 def open_token(token, keys):
@@ -163,12 +177,7 @@ def open_token(token, keys):
     need(version == 1, "version of the token")
     need(not_before < expiry <= not_before + 120_000, "life of the token")
     need(key_id != 0 and key_id in keys, "a token of an unknown key")
-    nonce, box = head[29:], token[TOKEN_HEAD:]
-    try:
-        body = sodium.crypto_aead_xchacha20poly1305_ietf_decrypt(box, head, nonce, keys[key_id])
-    except CryptoError as error:
-        raise Dropped("not authentic") from error
-    reader = Reader(body)
+    reader = Reader(unseal_at_rest(keys[key_id], head[29:], head, token[TOKEN_HEAD:]))
     user_id, token_id, secret = reader.take(16), reader.take(16), reader.take(32)
     reader.take(1)
     audience = reader.take(reader.number(1))
@@ -204,6 +213,70 @@ def read_blob(blob):
     return token, secret, places
 
 
+# Tickets, and how far the two sides of a session have come.
+
+
+@dataclass
+class Ticket:
+    key_id: int
+    run: bytes
+    name: bytes
+    generation: int
+    resume_key: bytes
+
+    def sealed(self, key, nonce):
+        head = struct.pack("!BI", 1, self.key_id) + nonce
+        body = self.run + self.name + struct.pack("!I", self.generation) + self.resume_key
+        return head + seal_at_rest(key, nonce, head, body)
+
+
+def open_ticket(ticket, keys):
+    """keys: from key id to key."""
+    need(len(ticket) == TICKET_SIZE, "size of the ticket")
+    head = ticket[:TICKET_HEAD]
+    version, key_id = struct.unpack("!BI", head[:5])
+    need(version == 1, "version of the ticket")
+    need(key_id in keys, "a ticket of an unknown key")
+    reader = Reader(unseal_at_rest(keys[key_id], head[5:], head, ticket[TICKET_HEAD:]))
+    run, name, generation = reader.take(8), reader.take(16), reader.number(4)
+    resume_key = reader.take(32)
+    reader.end()
+    return Ticket(key_id, run, name, generation, resume_key)
+
+
+def ticket_key(server_secret):
+    """Of a server without a file of them; its id is 1."""
+    return hkdf(server_secret, b"Belay 2 ticket", 1)[0]
+
+
+@dataclass
+class Position:
+    """Of one reliable channel, as its teller sees it."""
+
+    channel: int
+    received: int
+    filled: int
+    handled: int
+    newest: int
+
+    def written(self):
+        numbers = (self.channel, self.received, self.filled, self.handled, self.newest)
+        return struct.pack("!BIIII", *numbers)
+
+
+def make_positions(positions):
+    return bytes([len(positions)]) + b"".join(position.written() for position in positions)
+
+
+def read_positions(reader):
+    count = reader.number(1)
+    need(count <= CHANNELS_MAX, "too many positions")
+    positions = [Position(*struct.unpack("!BIIII", reader.take(17))) for _ in range(count)]
+    channels = [position.channel for position in positions]
+    need(channels == sorted(set(channels)), "order of the channels")
+    return positions
+
+
 # The handshake.
 
 
@@ -223,11 +296,44 @@ def key_schedule(server_key, shared):
     return Schedule(*hkdf(hash32(b"Belay 2 key" + server_key), shared, 3))
 
 
+def ticket_schedule(resume_key):
+    return Schedule(*hkdf(resume_key, b"Belay 2 resume", 3))
+
+
 def open_head(way, suites, game, nonce, ephemeral, credential=b""):
     """What stays the same in each repeat; ephemeral is the public half."""
     head = struct.pack("!BBHBBQ", OPEN, nonce[0], VERSION, way, suites, game)
     head += nonce + ephemeral + struct.pack("!H", len(credential)) + credential
     return head.ljust(OPEN_HEAD, b"\0")
+
+
+def make_resume(attempt, epoch, positions):
+    """What a client tells behind its ticket."""
+    return struct.pack("!QB", attempt, epoch) + make_positions(positions)
+
+
+def resume_body_key(chain, nonce):
+    return mac(chain, b"Belay 2 resume body" + nonce)
+
+
+def add_resume(head, chain, plain):
+    """Seals it behind the ticket, which is all of the credential in this head so far."""
+    size = TICKET_SIZE + len(plain) + AUTHENTICATOR_SIZE
+    covered = head[:62] + struct.pack("!H", size) + head[CREDENTIAL_AT:RESUME_AT]
+    key = resume_body_key(chain, head[14:30])
+    return (covered + seal(CHACHA, key, 0, covered, plain)).ljust(OPEN_HEAD, b"\0")
+
+
+def read_resume(opened, chain):
+    """Of an OPEN of way 3: attempt, epoch and positions."""
+    credential = read_open(opened)["credential"]
+    need(131 <= len(credential) <= 403, "size of the credential")
+    key = resume_body_key(chain, opened[14:30])
+    reader = Reader(unseal(CHACHA, key, 0, opened[:RESUME_AT], credential[TICKET_SIZE:]))
+    attempt, epoch, positions = reader.number(8), reader.number(1), read_positions(reader)
+    reader.end()
+    need(epoch == 0 or epoch == 1 and not positions, "epoch")
+    return attempt, epoch, positions
 
 
 def make_open(head, schedule, cookie=NO_COOKIE):
@@ -270,13 +376,40 @@ def accept_head(suite, client_nonce, server_nonce, ephemeral):
 
 
 def session_keys(chain, shared, first_open_bytes, first_accept_bytes):
-    """Gives up and down; shared: DH of the two ephemeral keys."""
+    """Gives up, down and resume; shared: DH of the two ephemeral keys."""
     transcript = hash32(hash32(first_open_bytes) + first_accept_bytes)
-    return hkdf(chain, shared + transcript, 2)
+    return hkdf(chain, shared + transcript, 3)
 
 
-def make_accept(head, down, tag, spare):
-    return head + seal(head[2], down, 0, head, struct.pack("!IIH", tag, spare, 0))
+@dataclass
+class Parameters:
+    """What is sealed in ACCEPT."""
+
+    tag: int
+    spare: int
+    reset: bytes
+    spare_reset: bytes
+    ticket: bytes
+    positions: list
+
+    def written(self):
+        head = struct.pack("!II", self.tag, self.spare) + self.reset + self.spare_reset
+        ticket = struct.pack("!H", len(self.ticket)) + self.ticket
+        return head + ticket + make_positions(self.positions)
+
+
+def read_parameters(data):
+    reader = Reader(data)
+    tag, spare = reader.number(4), reader.number(4)
+    reset, spare_reset = reader.take(16), reader.take(16)
+    ticket, positions = reader.take(reader.number(2)), read_positions(reader)
+    reader.end()
+    need(tag and spare and tag != spare and len(ticket) == TICKET_SIZE, "parameters")
+    return Parameters(tag, spare, reset, spare_reset, ticket, positions)
+
+
+def make_accept(head, down, parameters):
+    return head + seal(head[2], down, 0, head, parameters.written())
 
 
 @dataclass
@@ -284,22 +417,21 @@ class Accepted:
     suite: int
     up: bytes
     down: bytes
-    tag: int
-    spare: int
+    resume: bytes
+    parameters: Parameters
 
 
 def read_accept(datagram, opened, secret, schedule, suites):
     """opened: the OPEN it must answer; secret: of the client's ephemeral key."""
-    need(len(datagram) == ACCEPT_HEAD + 10 + 16, "size")
+    need(148 <= len(datagram) - ACCEPT_HEAD - AUTHENTICATOR_SIZE <= 420, "size")
     head, sealed = datagram[:ACCEPT_HEAD], datagram[ACCEPT_HEAD:]
     suite = head[2]
     need(head[0] == ACCEPT and suite in (CHACHA, AES) and suites & 1 << suite, "suite")
     need(head[3:19] == opened[14:30], "answers another OPEN")
     shared = dh(secret, head[35:67])
-    up, down = session_keys(schedule.chain, shared, opened[:OPEN_HEAD], head)
-    tag, spare, ticket = struct.unpack("!IIH", unseal(suite, down, 0, head, sealed))
-    need(tag and spare and tag != spare and ticket == 0, "parameters")
-    return Accepted(suite, up, down, tag, spare)
+    up, down, resume = session_keys(schedule.chain, shared, opened[:OPEN_HEAD], head)
+    parameters = read_parameters(unseal(suite, down, 0, head, sealed))
+    return Accepted(suite, up, down, resume, parameters)
 
 
 def make_deny(nonce, code, come_back, retry_ms, text, deny_key=None):
@@ -406,6 +538,24 @@ class Binding:
         self.highest = max(self.highest, number)
         self.seen.add(number)
         return first & ~PHASE_BIT, tag, plain
+
+
+# The server does not know of it.
+
+
+def reset_token(key, tag):
+    """key: the newest ticket key of the server."""
+    return mac(key, b"Belay 2 reset" + struct.pack("!I", tag))[:16]
+
+
+def make_reset(tag, token):
+    return struct.pack("!BBI", RESET, 0, tag) + token
+
+
+def read_reset(datagram):
+    """Gives tag and reset token."""
+    need(len(datagram) == 22 and datagram[0] == RESET, "not a RESET")
+    return int.from_bytes(datagram[2:6], "big"), datagram[6:]
 
 
 # Who is there?

@@ -1,7 +1,10 @@
 /*
- * What client.py speaks to: lets everybody in, and sends every login and message back.
+ * What client.py and resume.py speak to: lets everybody in, and sends every login and message back.
  *
- *     server DESCRIPTOR KEYS     serves on this UDP socket; KEYS: key file of the login service
+ *     server DESCRIPTOR KEYS TICKETS [gaps]
+ *
+ * It serves on this UDP socket; KEYS is the key file of the login service, TICKETS that of its own
+ * tickets, made if missing. With gaps it lets another process of a client go on.
  *
  * The message "close" is answered with the end of its session, "stop" with the end of the server.
  */
@@ -46,13 +49,15 @@ int main(int argc, char **argv) {
     struct belay_server *server;
     struct belay_event event;
     bool goes_on = true;
-    if (argc != 3) {
-        fprintf(stderr, "usage: server DESCRIPTOR KEYS\n");
+    if (argc < 4) {
+        fprintf(stderr, "usage: server DESCRIPTOR KEYS TICKETS [gaps]\n");
         return 2;
     }
     opts.socket = (belay_socket)atoi(argv[1]);
     opts.adopt = true;
     opts.token_keys = argv[2];
+    opts.ticket_key_file = argv[3];
+    opts.accept_gaps = argc > 4 && strcmp(argv[4], "gaps") == 0;
     opts.admit = BELAY_ADMIT_TOKEN | BELAY_ADMIT_KEY;
     opts.name = "eu-1";
     opts.game = "arena/3";

@@ -5,6 +5,7 @@
 #include "lib/secure/cookie.h"
 #include "lib/secure/handshake.h"
 #include "lib/secure/protection.h"
+#include "lib/secure/ticket.h"
 #include "lib/secure/token.h"
 
 #include "tests/support/test.h"
@@ -150,6 +151,112 @@ START_TEST(a_blob_is_read_and_written) {
 }
 END_TEST
 
+static const char *const tickets[] = {"0", "1", "4294967295"};
+
+static struct bl_token_keys get_ticket_keys(void) {
+    struct bl_token_keys keys = {.count = 1};
+    keys.keys[0].id = (uint32_t)get_number("key_id");
+    keys.keys[0].secret = get_secret("key");
+    return keys;
+}
+
+static void ticket_must_agree(const struct bl_ticket *ticket) {
+    uint8_t run[8];
+    struct bl_writer writer = bl_writer_of(run, sizeof run);
+    bl_write_u64(&writer, ticket->run);
+    must_be("run", run, sizeof run);
+    must_be("session_name", ticket->name, sizeof ticket->name);
+    ck_assert_uint_eq(ticket->generation, get_number("generation"));
+    must_be("resume_key", &ticket->resume_key, sizeof ticket->resume_key);
+}
+
+START_TEST(a_ticket_opens_and_is_sealed) {
+    char name[64];
+    snprintf(name, sizeof name, "ticket %s", tickets[_i]);
+    enter(name);
+    struct field sealed = get("ticket");
+    struct bl_token_keys keys = get_ticket_keys();
+    struct bl_ticket ticket;
+    uint8_t again[BL_TICKET_SIZE];
+
+    ck_assert_uint_eq(sealed.size, BL_TICKET_SIZE);
+    ck_assert(bl_ticket_open(&ticket, sealed.bytes, &keys));
+    ticket_must_agree(&ticket);
+
+    /* Ours has another nonce: with it, the same must come out of what stands in the same places. */
+    bl_ticket_seal(again, &ticket, &keys, &random_source);
+    ck_assert_mem_eq(again, sealed.bytes, 5);
+    memset(&ticket, 0, sizeof ticket);
+    ck_assert(bl_ticket_open(&ticket, again, &keys));
+    ticket_must_agree(&ticket);
+    sealed.bytes[0] = 2;
+    ck_assert(!bl_ticket_open(&ticket, sealed.bytes, &keys));
+}
+END_TEST
+
+static const char *const positions_names[] = {"none", "one", "some", "all"};
+
+/** A column of the table of positions, 4 bytes for each channel. */
+static uint32_t get_position(const char *name, uint8_t row) {
+    struct field field = get(name);
+    ck_assert_uint_le((row + 1U) * 4, field.size);
+    struct bl_reader reader = bl_reader_of(field.bytes + (size_t)row * 4, 4);
+    return bl_read_u32(&reader);
+}
+
+START_TEST(positions_are_read_and_written) {
+    char name[64];
+    snprintf(name, sizeof name, "positions %s", positions_names[_i]);
+    enter(name);
+    struct field told = get("positions"), channels = get("channel");
+    struct bl_reader reader = bl_reader_of(told.bytes, told.size);
+    struct bl_positions positions;
+    uint8_t out[BL_POSITIONS_SIZE_MAX];
+
+    ck_assert(bl_positions_read(&reader, &positions));
+    ck_assert_uint_eq(bl_reader_left(&reader), 0);
+    ck_assert_uint_eq(positions.count * 4U, channels.size);
+    for (uint8_t i = 0; i < positions.count; i++) {
+        ck_assert_uint_eq(positions.channels[i].channel, get_position("channel", i));
+        ck_assert_uint_eq(positions.channels[i].received, get_position("received", i));
+        ck_assert_uint_eq(positions.channels[i].filled, get_position("filled", i));
+        ck_assert_uint_eq(positions.channels[i].handled, get_position("handled", i));
+        ck_assert_uint_eq(positions.channels[i].newest, get_position("newest", i));
+    }
+    struct bl_writer writer = bl_writer_of(out, sizeof out);
+    bl_positions_write(&writer, &positions);
+    must_be("positions", out, bl_writer_size(&writer));
+}
+END_TEST
+
+START_TEST(a_reset_is_read_and_written) {
+    enter("reset");
+    struct field datagram = get("datagram");
+    struct bl_token_keys keys = {.count = 1};
+    struct bl_reset reset;
+    uint8_t token[BL_RESET_TOKEN_SIZE], out[BL_RESET_SIZE];
+
+    ck_assert(bl_reset_read(&reset, datagram.bytes, datagram.size));
+    ck_assert_uint_eq(reset.tag, get_number("tag"));
+    keys.keys[0].secret = get_secret("key");
+    bl_reset_token(token, &keys, reset.tag);
+    must_be("token", token, sizeof token);
+    must_be("token", reset.token, sizeof reset.token);
+    must_be("datagram", out, bl_reset_write(out, &reset));
+}
+END_TEST
+
+START_TEST(a_server_without_a_file_of_them_derives_its_ticket_key) {
+    enter("derived ticket key");
+    struct bl_secret secret = get_secret("server_secret");
+    struct bl_token_keys keys;
+    bl_ticket_keys_derive(&keys, &secret);
+    ck_assert_uint_eq(keys.count, 1);
+    ck_assert_uint_eq(keys.keys[0].id, get_number("key_id"));
+    must_be("key", &keys.keys[0].secret, sizeof keys.keys[0].secret);
+}
+END_TEST
+
 START_TEST(a_cookie_agrees) {
     enter("cookie");
     struct field nonce = get("client_nonce"), text = get("address");
@@ -173,8 +280,14 @@ static const struct handshake {
 } handshakes[] = {
     {"token chacha20-poly1305", BL_WAY_TOKEN, BL_SUITE_CHACHA20},
     {"key chacha20-poly1305", BL_WAY_KEY, BL_SUITE_CHACHA20},
+    {"resume chacha20-poly1305", BL_WAY_RESUME, BL_SUITE_CHACHA20},
+    {"full resume chacha20-poly1305", BL_WAY_RESUME, BL_SUITE_CHACHA20},
+    {"new epoch chacha20-poly1305", BL_WAY_RESUME, BL_SUITE_CHACHA20},
     {"token aes-256-gcm", BL_WAY_TOKEN, BL_SUITE_AES256},
     {"key aes-256-gcm", BL_WAY_KEY, BL_SUITE_AES256},
+    {"resume aes-256-gcm", BL_WAY_RESUME, BL_SUITE_AES256},
+    {"full resume aes-256-gcm", BL_WAY_RESUME, BL_SUITE_AES256},
+    {"new epoch aes-256-gcm", BL_WAY_RESUME, BL_SUITE_AES256},
 };
 
 /** NULL: this processor does not have the suite. */
@@ -204,9 +317,13 @@ START_TEST(the_key_schedule_agrees_on_both_sides) {
     if (handshake == NULL) {
         return;
     }
-    if (handshake->way == BL_WAY_TOKEN) {
-        struct bl_secret secret = get_secret("session_secret");
-        bl_credentials_of_token(&credentials, &secret);
+    if (handshake->way != BL_WAY_KEY) {
+        struct bl_secret secret = get_secret("first_secret");
+        if (handshake->way == BL_WAY_TOKEN) {
+            bl_credentials_of_token(&credentials, &secret);
+        } else {
+            bl_credentials_of_ticket(&credentials, &secret);
+        }
         credentials_must_agree(&credentials);
         return;
     }
@@ -240,13 +357,38 @@ START_TEST(an_open_is_read_and_written) {
 
     open.credential = credential.bytes;
     bl_open_write(out, &open);
-    if (handshake->way == BL_WAY_TOKEN) {
+    if (handshake->way != BL_WAY_KEY) {
         bl_open_proof(out + BL_OPEN_PROVEN_SIZE, &credentials, out);
     }
     must_be("open_first", out, sizeof out);
     get_exactly(out + BL_OPEN_FIXED_SIZE, BL_COOKIE_SIZE, "cookie");
     bl_open_proof(out + BL_OPEN_PROVEN_SIZE, &credentials, out);
     must_be("open_again", out, sizeof out);
+}
+END_TEST
+
+START_TEST(what_is_told_behind_a_ticket_is_opened_and_sealed) {
+    const struct handshake *handshake = enter_handshake(_i);
+    struct bl_credentials credentials = get_credentials();
+    struct field open = get("open_again"), told = get("told");
+    struct bl_resume resume;
+    uint8_t plain[BL_RESUME_SIZE_MAX], *sealed = open.bytes + BL_OPEN_HEAD_SIZE + BL_TICKET_SIZE;
+    if (handshake == NULL || handshake->way != BL_WAY_RESUME) {
+        return;
+    }
+
+    ck_assert_uint_eq(BL_TICKET_SIZE + told.size + BL_AEAD_SIZE, get("credential").size);
+    ck_assert(bl_resume_open(&credentials, open.bytes, plain, told.size));
+    must_be("told", plain, told.size);
+    ck_assert(bl_resume_read(&resume, plain, told.size));
+    must_be("told", plain, bl_resume_write(plain, &resume));
+
+    memcpy(sealed, told.bytes, told.size);
+    memset(sealed + told.size, 0, BL_AEAD_SIZE);
+    bl_resume_seal(&credentials, open.bytes, told.size);
+    must_be("open_again", open.bytes, open.size);
+    open.bytes[BL_OPEN_HEAD_SIZE - 1] ^= 1;
+    ck_assert(!bl_resume_open(&credentials, open.bytes, plain, told.size));
 }
 END_TEST
 
@@ -279,7 +421,20 @@ static struct bl_traffic_keys traffic_keys(const char *own_secret, const char *o
     ck_assert(bl_traffic_keys_of(&keys, &credentials, &exchange));
     must_be("up", &keys.up, sizeof keys.up);
     must_be("down", &keys.down, sizeof keys.down);
+    must_be("resume", &keys.resume, sizeof keys.resume);
     return keys;
+}
+
+static void parameters_must_agree(const struct bl_accept_params *params) {
+    uint8_t positions[BL_POSITIONS_SIZE_MAX];
+    struct bl_writer writer = bl_writer_of(positions, sizeof positions);
+    bl_positions_write(&writer, &params->positions);
+    ck_assert_uint_eq(params->tag, get_number("tag"));
+    ck_assert_uint_eq(params->spare_tag, get_number("spare"));
+    must_be("reset_token", params->reset_token, sizeof params->reset_token);
+    must_be("spare_reset_token", params->spare_reset_token, sizeof params->spare_reset_token);
+    must_be("ticket", params->ticket, sizeof params->ticket);
+    must_be("positions", positions, bl_writer_size(&writer));
 }
 
 START_TEST(an_accept_is_read_and_written) {
@@ -287,14 +442,13 @@ START_TEST(an_accept_is_read_and_written) {
     struct field datagram = get("accept");
     struct bl_accept accept;
     struct bl_accept_params params;
-    uint8_t out[BL_ACCEPT_SIZE];
+    uint8_t out[BL_ACCEPT_SIZE_MAX];
     if (handshake == NULL) {
         return;
     }
     traffic_keys("server_secret", "client_ephemeral");
     struct bl_traffic_keys keys = traffic_keys("client_secret", "server_ephemeral");
 
-    ck_assert_uint_eq(datagram.size, BL_ACCEPT_SIZE);
     ck_assert(bl_accept_read(&accept, datagram.bytes, datagram.size));
     ck_assert_uint_eq(accept.suite, handshake->suite);
     must_be("client_nonce", accept.nonce, sizeof accept.nonce);
@@ -303,15 +457,15 @@ START_TEST(an_accept_is_read_and_written) {
 
     const struct bl_aead aead = {handshake->suite, &keys.down, 0, datagram.bytes,
                                  BL_ACCEPT_HEAD_SIZE};
-    ck_assert(bl_aead_open(&aead, datagram.bytes + BL_ACCEPT_HEAD_SIZE, BL_ACCEPT_PARAMS_SIZE));
-    ck_assert(bl_accept_params_read(&params, datagram.bytes + BL_ACCEPT_HEAD_SIZE));
-    ck_assert_uint_eq(params.tag, get_number("tag"));
-    ck_assert_uint_eq(params.spare_tag, get_number("spare"));
+    size_t size = datagram.size - BL_ACCEPT_HEAD_SIZE - BL_AEAD_SIZE;
+    ck_assert(bl_aead_open(&aead, datagram.bytes + BL_ACCEPT_HEAD_SIZE, size));
+    ck_assert(bl_accept_params_read(&params, datagram.bytes + BL_ACCEPT_HEAD_SIZE, size));
+    parameters_must_agree(&params);
 
     bl_accept_write(out, &accept);
-    bl_accept_params_write(out + BL_ACCEPT_HEAD_SIZE, &params);
-    bl_aead_seal(&aead, out + BL_ACCEPT_HEAD_SIZE, BL_ACCEPT_PARAMS_SIZE);
-    must_be("accept", out, sizeof out);
+    ck_assert_uint_eq(bl_accept_params_write(out + BL_ACCEPT_HEAD_SIZE, &params), size);
+    bl_aead_seal(&aead, out + BL_ACCEPT_HEAD_SIZE, size);
+    must_be("accept", out, datagram.size);
 }
 END_TEST
 
@@ -448,9 +602,15 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, primitives_agree);
     tcase_add_loop_test(tests, a_token_opens, 0, (int)COUNT_OF(tokens));
     tcase_add_loop_test(tests, a_blob_is_read_and_written, 0, (int)COUNT_OF(tokens));
+    tcase_add_loop_test(tests, a_ticket_opens_and_is_sealed, 0, (int)COUNT_OF(tickets));
+    tcase_add_loop_test(tests, positions_are_read_and_written, 0, (int)COUNT_OF(positions_names));
+    tcase_add_test(tests, a_reset_is_read_and_written);
+    tcase_add_test(tests, a_server_without_a_file_of_them_derives_its_ticket_key);
     tcase_add_test(tests, a_cookie_agrees);
     tcase_add_loop_test(tests, the_key_schedule_agrees_on_both_sides, 0, (int)COUNT_OF(handshakes));
     tcase_add_loop_test(tests, an_open_is_read_and_written, 0, (int)COUNT_OF(handshakes));
+    tcase_add_loop_test(tests, what_is_told_behind_a_ticket_is_opened_and_sealed, 0,
+                        (int)COUNT_OF(handshakes));
     tcase_add_loop_test(tests, a_retry_is_read_and_written, 0, (int)COUNT_OF(handshakes));
     tcase_add_loop_test(tests, an_accept_is_read_and_written, 0, (int)COUNT_OF(handshakes));
     tcase_add_loop_test(tests, a_deny_is_read_and_written, 0, (int)COUNT_OF(handshakes));

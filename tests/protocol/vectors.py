@@ -7,12 +7,14 @@ The file has sections, "[name]", of lines "field = hex"; test_vectors.c reads it
 """
 
 import sys
+from dataclasses import dataclass
 
 import secure
 
 GAME = secure.fnv1a("arena/3")
 NOT_BEFORE = 1_700_000_000_000
 KEY_ID = 0x0A0B0C0D
+TICKET_KEY_ID = 0x1A1B1C1D
 TAG, SPARE, NEXT_SPARE = 0x51A2B3C4, 0x61626364, 0x71727374
 SUITE_NAMES = {secure.CHACHA: "chacha20-poly1305", secure.AES: "aes-256-gcm"}
 
@@ -31,6 +33,7 @@ STATIC_SECRET = pattern("server's static", 32)
 STATIC_KEY = secure.public_key(STATIC_SECRET)
 CLIENT_NONCE = pattern("client nonce", 16)
 SERVER_NONCE = pattern("server nonce", 16)
+TICKET_KEY = pattern("ticket key", 32)
 COOKIE_SECRET = pattern("cookie", 32)
 ADDRESS = bytes(10) + b"\xff\xff\x7f\0\0\1"
 COOKIE = secure.make_cookie(COOKIE_SECRET, ADDRESS, 5000, CLIENT_NONCE)
@@ -118,10 +121,98 @@ def add_token(vectors):
     return used, secret
 
 
-def add_handshake(vectors, name, way, credential, schedule, suite):
+def add_ticket(vectors, generation, resume_key):
+    """Gives it sealed."""
+    nonce = pattern(f"ticket nonce {generation}", 24)
+    run, name = pattern("run", 8), pattern("session name", 16)
+    ticket = secure.Ticket(TICKET_KEY_ID, run, name, generation, resume_key)
+    sealed = ticket.sealed(TICKET_KEY, nonce)
+    assert len(sealed) == secure.TICKET_SIZE
+    assert secure.open_ticket(sealed, {TICKET_KEY_ID: TICKET_KEY}) == ticket
+    vectors.section(
+        f"ticket {generation}",
+        key_id=TICKET_KEY_ID,
+        key=TICKET_KEY,
+        nonce=nonce,
+        run=run,
+        session_name=name,
+        generation=generation,
+        resume_key=resume_key,
+        ticket=sealed,
+    )
+    return sealed
+
+
+# How far the reliable channels of a session have come: of one, of some, of as many as there can be.
+POSITIONS = {
+    "none": [],
+    "one": [secure.Position(0, 7, 3 * 1132, 5, 9)],
+    "some": [secure.Position(0, 2**32 - 1, 0, 2**32 - 3, 1), secure.Position(3, 0, 0, 0, 2**31)],
+    "all": [
+        secure.Position(channel, 1000 + channel, 1132 * channel, 900 + channel, 70_000 + channel)
+        for channel in range(secure.CHANNELS_MAX)
+    ],
+}
+
+
+def add_positions(vectors):
+    for name, positions in POSITIONS.items():
+        written = secure.make_positions(positions)
+        assert secure.read_positions(secure.Reader(written)) == positions
+        columns = {
+            field: b"".join(
+                getattr(position, field).to_bytes(4, "big") for position in positions
+            )
+            for field in ("channel", "received", "filled", "handled", "newest")
+        }
+        vectors.section(f"positions {name}", **columns, positions=written)
+
+
+def add_reset(vectors):
+    token = secure.reset_token(TICKET_KEY, TAG)
+    datagram = secure.make_reset(TAG, token)
+    assert len(datagram) == 22 and secure.read_reset(datagram) == (TAG, token)
+    vectors.section("reset", key=TICKET_KEY, tag=TAG, token=token, datagram=datagram)
+    derived = secure.ticket_key(STATIC_SECRET)
+    vectors.section("derived ticket key", server_secret=STATIC_SECRET, key_id=1, key=derived)
+
+
+@dataclass
+class Way:
+    """How a client of the vectors comes in."""
+
+    way: int
+    schedule: secure.Schedule
+    credential: bytes = b""
+    told: bytes = b""  # behind a ticket
+    first_secret: bytes = b""  # a token's session secret, or a ticket's resume key
+
+    def head(self, ephemeral):
+        head = secure.open_head(self.way, 3, GAME, CLIENT_NONCE, ephemeral, self.credential)
+        if self.way != secure.RESUME_WAY:
+            return head
+        return secure.add_resume(head, self.schedule.chain, self.told)
+
+
+def resume_way(ticket, resume_key, attempt, epoch, positions):
+    schedule = secure.ticket_schedule(resume_key)
+    told = secure.make_resume(attempt, epoch, positions)
+    way = Way(secure.RESUME_WAY, schedule, ticket, told, resume_key)
+    opened = secure.make_open(way.head(bytes(32)), schedule)
+    assert secure.read_resume(opened, schedule.chain) == (attempt, epoch, positions)
+    return way
+
+
+def parameters_of(ticket, positions):
+    resets = [secure.reset_token(TICKET_KEY, tag) for tag in (TAG, SPARE)]
+    return secure.Parameters(TAG, SPARE, *resets, ticket, positions)
+
+
+def add_handshake(vectors, name, how, suite, parameters):
     """Gives the keys of the two directions."""
     ephemeral, server_ephemeral = map(secure.public_key, (CLIENT_SECRET, SERVER_SECRET))
-    head = secure.open_head(way, 3, GAME, CLIENT_NONCE, ephemeral, credential)
+    way, schedule = how.way, how.schedule
+    head = how.head(ephemeral)
     by_key = way == secure.KEY_WAY
     first = secure.make_open(head, None if by_key else schedule)
     again = secure.make_open(head, schedule, COOKIE)
@@ -130,10 +221,10 @@ def add_handshake(vectors, name, way, credential, schedule, suite):
 
     accept_head = secure.accept_head(suite, CLIENT_NONCE, SERVER_NONCE, server_ephemeral)
     shared = secure.dh(SERVER_SECRET, ephemeral)
-    up, down = secure.session_keys(schedule.chain, shared, head, accept_head)
-    accept = secure.make_accept(accept_head, down, TAG, SPARE)
+    up, down, resume = secure.session_keys(schedule.chain, shared, head, accept_head)
+    accept = secure.make_accept(accept_head, down, parameters)
     assert secure.read_accept(accept, again, CLIENT_SECRET, schedule, 3) == secure.Accepted(
-        suite, up, down, TAG, SPARE
+        suite, up, down, resume, parameters
     )
 
     deny = secure.make_deny(CLIENT_NONCE, 5, 1, 5000, "full: 64 of 64", schedule.deny_key)
@@ -152,16 +243,22 @@ def add_handshake(vectors, name, way, credential, schedule, suite):
         server_ephemeral=server_ephemeral,
         static_secret=STATIC_SECRET if by_key else b"",
         static_key=STATIC_KEY if by_key else b"",
-        session_secret=b"" if by_key else pattern("session secret", 32),
-        credential=credential,
+        first_secret=how.first_secret,
+        credential=secure.read_open(first)["credential"],
+        told=how.told,
         cookie=COOKIE,
         chain=schedule.chain,
         proof_key=schedule.proof_key,
         deny_key=schedule.deny_key,
         up=up,
         down=down,
+        resume=resume,
         tag=TAG,
         spare=SPARE,
+        reset_token=parameters.reset,
+        spare_reset_token=parameters.spare_reset,
+        ticket=parameters.ticket,
+        positions=secure.make_positions(parameters.positions),
         open_first=first,
         retry_key=retry_key,
         retry=retry,
@@ -238,20 +335,41 @@ def add_query(vectors):
     vectors.section("query", game=GAME, query=query, info=info, data=data, **said)
 
 
+def way_of_token(token, secret):
+    return Way(secure.TOKEN_WAY, secure.token_schedule(secret), token, first_secret=secret)
+
+
+def way_of_key():
+    shared = secure.dh(CLIENT_SECRET, STATIC_KEY)
+    return Way(secure.KEY_WAY, secure.key_schedule(STATIC_KEY, shared))
+
+
 def make_all():
     vectors = Vectors()
     add_primitives(vectors)
     token, secret = add_token(vectors)
-    shared = secure.dh(CLIENT_SECRET, STATIC_KEY)
-    ways = {
-        "token": (secure.TOKEN_WAY, token, secure.token_schedule(secret)),
-        "key": (secure.KEY_WAY, b"", secure.key_schedule(STATIC_KEY, shared)),
+    resume_key = pattern("resume key", 32)
+    tickets = [add_ticket(vectors, generation, resume_key) for generation in (0, 1, 2**32 - 1)]
+    add_positions(vectors)
+    at_login = parameters_of(tickets[0], [])
+    ways = {"token": (way_of_token(token, secret), at_login), "key": (way_of_key(), at_login)}
+    # Told, and answered. Whether it can be true is not for who reads it to say.
+    resumes = {
+        "resume": (0, POSITIONS["one"], POSITIONS["some"]),
+        "full resume": (0, POSITIONS["all"], POSITIONS["all"]),
+        "new epoch": (1, [], POSITIONS["one"]),
     }
+    for name, (epoch, told, answered) in resumes.items():
+        way = resume_way(tickets[0], resume_key, NOT_BEFORE, epoch, told)
+        ways[name] = (way, parameters_of(tickets[1], answered))
     for suite, suite_name in SUITE_NAMES.items():
-        for name, way in ways.items():
-            up, down = add_handshake(vectors, f"{name} {suite_name}", *way, suite)
-        add_datagrams(vectors, suite, up, down)
+        keys = {
+            name: add_handshake(vectors, f"{name} {suite_name}", way, suite, parameters)
+            for name, (way, parameters) in ways.items()
+        }
+        add_datagrams(vectors, suite, *keys["key"])
     add_cookie(vectors)
+    add_reset(vectors)
     add_query(vectors)
     return vectors.text()
 

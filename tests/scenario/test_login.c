@@ -434,14 +434,12 @@ static void accept_as_one_user(struct world *world, unsigned client, belay_sessi
     static const uint8_t user_id[16] = "the one and only";
     enum belay_result *results = world->user;
     results[client] = belay_server_accept(world->server, session, user_id, NULL, 0);
-    if (results[client] != BELAY_OK) {
-        belay_server_close(world->server, session, NULL);
-    }
 }
 
-/* A user has one open session: the second login is the application's to refuse. */
+/* Where the policy says so, a user has one open session, and a second login is refused. */
 START_TEST(a_user_has_one_session_at_a_time) {
-    struct world *world = world_create(&(struct world_opts){.clients = 2});
+    struct world *world =
+        world_create(&(struct world_opts){.clients = 2, .server = {.replace = 1}});
     enum belay_result results[2] = {BELAY_E_SYSTEM, BELAY_E_SYSTEM};
     world->login = accept_as_one_user;
     world->user = results;
@@ -452,6 +450,9 @@ START_TEST(a_user_has_one_session_at_a_time) {
     ck_assert_int_eq(results[0], BELAY_OK);
     ck_assert_int_eq(results[1], BELAY_E_STATE);
     ck_assert_str_eq(told_events(world, CLIENT, 1), "CLOSED");
+    ck_assert_uint_eq(told(world, CLIENT, 1, BELAY_EVENT_CLOSED)->reason.code,
+                      BELAY_REASON_BAD_LOGIN);
+    ck_assert(told(world, CLIENT, 1, BELAY_EVENT_CLOSED)->reason.come_back);
     ck_assert_int_eq(world_info(world, CLIENT, 0).state, BELAY_LOGGED_IN);
     /* once the first has left, the user may come again */
     belay_client_close(world->clients[0].it, NULL, 0);

@@ -87,6 +87,7 @@ START_TEST(a_client_that_handles_three_events_is_whole) {
     world_until(world, simple.heard >= 50, 20000);
     cut_for(world, &simple, 1800); /* suspect, and good again */
     ck_assert_int_eq(belay_server_drain(world->server, BELAY_FOREVER, "elsewhere"), BELAY_OK);
+    cut_for(world, &simple, 3000); /* its link is lost, and made anew */
     world_until(world, simple.heard == ECHO_COUNT, 30000);
     ck_assert_uint_eq(simple.opens, 1);
     ck_assert_uint_eq(simple.closes, 0);
@@ -103,7 +104,8 @@ START_TEST(a_client_that_comes_back_when_told_so_plays_on) {
     for (uint32_t round = 1; round <= 3; round++) {
         world_until(world, simple.heard == ECHO_COUNT, 30000);
         ck_assert_uint_eq(simple.opens, round);
-        cut_for(world, &simple, 3000); /* its link is lost, and this version resumes nothing */
+        belay_server_close(world->server, belay_server_next(world->server, 0),
+                           &(struct belay_reason){.code = BELAY_REASON_GAME, .come_back = true});
         world_until(world, simple.open && simple.opens == round + 1, 5000);
         ck_assert_uint_eq(simple.closes, round);
     }

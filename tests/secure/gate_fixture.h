@@ -13,6 +13,8 @@
 #define STARTED_MS (WALL_MS - 10000)
 #define GAME       UINT64_C(0x1122334455667788)
 #define KEY_ID     7
+#define TICKET_ID  3
+#define RUN        UINT64_C(0xcafe0001)
 
 /** What stands behind the gate; `at` is the time at which it is knocked. */
 struct gatehouse {
@@ -21,7 +23,7 @@ struct gatehouse {
     struct bl_random random;
     struct bl_bindings bindings;
     struct belay_stats stats;
-    struct bl_token_keys keys;
+    struct bl_token_keys keys, ticket_keys;
     struct bl_admission admission;
     struct bl_gate gate;
     struct bl_moment at;
@@ -29,6 +31,10 @@ struct gatehouse {
     struct bl_address asked_at;             /* to which of its addresses an OPEN comes */
     const struct belay_reason *turned_away; /* what admit() says */
     uint32_t asked_count;
+    const struct belay_reason *unresumable; /* what resume() says ... */
+    struct bl_positions told;               /* ... and tells else */
+    struct bl_resumption resumption, abandoned;
+    uint32_t resume_count, abandoned_count;
 };
 static struct gatehouse host;
 
@@ -59,6 +65,20 @@ static inline const struct belay_reason *admit(void *user) {
     return host.turned_away;
 }
 
+static inline const struct belay_reason *resume(void *user, struct bl_resumption *resumption) {
+    ck_assert_ptr_eq(user, &host);
+    host.resume_count++;
+    resumption->told = host.told;
+    host.resumption = *resumption;
+    return host.unresumable;
+}
+
+static inline void abandoned(void *user, const struct bl_resumption *resumption) {
+    ck_assert_ptr_eq(user, &host);
+    host.abandoned_count++;
+    host.abandoned = *resumption;
+}
+
 static inline struct bl_address address_of(const char *text) {
     struct bl_address address;
     ck_assert_int_eq(bl_address_parse(&address, text, true), BELAY_OK);
@@ -73,11 +93,17 @@ static inline enum belay_result open_gate_with(const struct belay_hooks *hooks) 
     bl_random_init_seeded(&host.random, 7);
     bl_bindings_init(&host.bindings, &host.memory, &host.wheel, &host.random, true);
     host.keys = (struct bl_token_keys){.keys = {{.id = KEY_ID}}, .count = 1};
+    host.ticket_keys = (struct bl_token_keys){.keys = {{.id = TICKET_ID}}, .count = 1};
+    host.bindings.abandoned = abandoned;
+    host.bindings.user = &host;
     bl_random_bytes(&host.random, host.keys.keys[0].secret.bytes, BL_SECRET_SIZE);
+    bl_random_bytes(&host.random, host.ticket_keys.keys[0].secret.bytes, BL_SECRET_SIZE);
     host.admission = (struct bl_admission){.by_token = true,
                                            .by_key = true,
                                            .name = "eu-1",
                                            .token_keys = &host.keys,
+                                           .ticket_keys = &host.ticket_keys,
+                                           .run = RUN,
                                            .rate = BELAY_FOREVER};
     bl_key_pair_make(&host.admission.key, &host.random);
     const struct bl_gate_opts opts = {.bindings = &host.bindings,
@@ -88,6 +114,7 @@ static inline enum belay_result open_gate_with(const struct belay_hooks *hooks) 
                                       .game = GAME,
                                       .pending_max = 1000,
                                       .admit = admit,
+                                      .resume = resume,
                                       .user = &host};
     enum belay_result result = bl_gate_init(&host.gate, &opts, &host.at);
     host.at.wall = WALL;
@@ -150,6 +177,37 @@ static inline void come_with(struct caller *caller, const struct bl_token *token
 static inline void come_with_fresh_token(struct caller *caller) {
     const struct bl_token token = fresh_token();
     come_with(caller, &token);
+}
+
+/** A ticket of this server for a session of its own. */
+static inline struct bl_ticket fresh_ticket(void) {
+    struct bl_ticket ticket = {.run = RUN, .generation = 4};
+    bl_random_bytes(&host.random, ticket.name, sizeof ticket.name);
+    bl_random_bytes(&host.random, ticket.resume_key.bytes, BL_SECRET_SIZE);
+    return ticket;
+}
+
+/** A caller that shows these bytes as its ticket, and knows the resume key of a true one. */
+static inline void come_with_sealed_ticket(struct caller *caller,
+                                           const uint8_t sealed[BL_TICKET_SIZE],
+                                           const struct bl_secret *resume_key,
+                                           const struct bl_resume *request) {
+    struct bl_dial_target target = {
+        .by_ticket = true, .resume_key = *resume_key, .resume = *request};
+    memcpy(target.ticket, sealed, BL_TICKET_SIZE);
+    dial_with(caller, &target);
+}
+
+static inline void come_with_ticket(struct caller *caller, const struct bl_ticket *ticket,
+                                    const struct bl_resume *request) {
+    uint8_t sealed[BL_TICKET_SIZE];
+    bl_ticket_seal(sealed, ticket, &host.ticket_keys, &host.random);
+    come_with_sealed_ticket(caller, sealed, &ticket->resume_key, request);
+}
+
+static inline void come_with_fresh_ticket(struct caller *caller) {
+    const struct bl_ticket ticket = fresh_ticket();
+    come_with_ticket(caller, &ticket, &(struct bl_resume){.attempt = 1});
 }
 
 static inline void come_by_key(struct caller *caller) {
@@ -243,9 +301,8 @@ static inline void must_be_admitted(const struct caller *caller) {
     must_get(caller, ADMITTED, 0, BELAY_DROP_COUNT);
 }
 
-/** Reads an ACCEPT as the client does; the keys of both ends then agree. */
-static inline struct bl_binding *binding_of(const struct caller *caller,
-                                            const struct reply *reply) {
+/** Reads an ACCEPT as the client does. */
+static inline struct bl_dialed dialed_of(const struct caller *caller, const struct reply *reply) {
     struct bl_dial dial = caller->dial;
     struct bl_dialed dialed;
     uint8_t bytes[BL_OPEN_SIZE];
@@ -253,6 +310,13 @@ static inline struct bl_binding *binding_of(const struct caller *caller,
     const struct bl_datagram datagram = {
         .address = host.address, .data = bytes, .size = reply->size};
     ck_assert(bl_dial_accepted(&dial, &datagram, host.at.now, &dialed));
+    return dialed;
+}
+
+/** The binding that an ACCEPT is of; the keys of both ends agree. */
+static inline struct bl_binding *binding_of(const struct caller *caller,
+                                            const struct reply *reply) {
+    const struct bl_dialed dialed = dialed_of(caller, reply);
     struct bl_binding *binding = bl_bindings_by_tag(&host.bindings, dialed.params.tag);
     ck_assert_ptr_nonnull(binding);
     ck_assert_uint_eq(binding->tag, dialed.params.tag);

@@ -48,7 +48,7 @@ static struct bl_binding *try_make(uint32_t number, uint32_t tag, uint32_t spare
         .nonce = nonce_of(number),
         .pair = {.remote = address},
         .keys = {.up = {{1}}, .down = {{2}}},
-        .params = {tag, spare_tag},
+        .params = {.tag = tag, .spare_tag = spare_tag},
     };
     return bl_binding_create(&table, &terms, NOW);
 }

@@ -671,14 +671,17 @@ START_TEST(a_way_that_is_closed_is_told_so) {
     struct caller by_token, by_key, by_ticket;
     come_with_fresh_token(&by_token);
     by_ticket = by_token;
-    by_ticket.dial.open[4] = BL_WAY_RESUME;
+    by_ticket.dial.open[4] = BL_WAY_RESUME; /* a token is no ticket */
     come_by_key(&by_key);
-    must_get(&by_ticket, HINTED, BELAY_REASON_STATE_LOST, BELAY_DROP_REFUSED);
+    must_get(&by_ticket, HINTED, BELAY_REASON_STATE_LOST, BELAY_DROP_TICKET);
     host.admission.by_token = false;
     must_get(&by_token, HINTED, BELAY_REASON_TOKEN_BAD, BELAY_DROP_REFUSED);
     host.admission.by_token = true;
     host.admission.by_key = false;
     must_get(&by_key, HINTED, BELAY_REASON_TOKEN_BAD, BELAY_DROP_REFUSED);
+    host.admission.by_token = false;
+    come_with_fresh_ticket(&by_ticket); /* for whoever is in already, no way is closed */
+    must_be_admitted(&by_ticket);
 }
 END_TEST
 
@@ -695,13 +698,14 @@ START_TEST(an_opening_of_any_other_length_is_dropped) {
 END_TEST
 
 START_TEST(an_opening_with_any_bit_altered_gets_nothing_that_is_authentic) {
-    struct caller callers[2];
+    struct caller callers[3];
     come_with_fresh_token(&callers[0]);
     callers[1] = with_cookie();
+    come_with_fresh_ticket(&callers[2]);
     size_t used = host.memory.used;
     for (size_t bit = 0; bit < 8 * BL_OPEN_SIZE; bit++) {
         struct caller *caller = &callers[_i];
-        if (_i == 0 && bit / 8 >= COOKIE_AT && bit / 8 < PROOF_AT) {
+        if (_i != 1 && bit / 8 >= COOKIE_AT && bit / 8 < PROOF_AT) {
             continue; /* see the next loop */
         }
         caller->dial.open[bit / 8] ^= (uint8_t)(1U << bit % 8);
@@ -712,10 +716,13 @@ START_TEST(an_opening_with_any_bit_altered_gets_nothing_that_is_authentic) {
         caller->dial.open[bit / 8] ^= (uint8_t)(1U << bit % 8);
     }
     for (size_t at = COOKIE_AT; at < PROOF_AT; at++) { /* not looked at, but proven */
-        callers[0].dial.open[at] ^= 1;
-        must_get(&callers[0], SILENCE, 0, BELAY_DROP_PROOF);
-        callers[0].dial.open[at] ^= 1;
+        for (size_t i = 0; i < 3; i += 2) {
+            callers[i].dial.open[at] ^= 1;
+            must_get(&callers[i], SILENCE, 0, BELAY_DROP_PROOF);
+            callers[i].dial.open[at] ^= 1;
+        }
     }
+    ck_assert_uint_eq(host.resume_count, 0);
     must_be_as_before(0, used);
     must_be_admitted(&callers[_i]);
 }
@@ -762,7 +769,7 @@ END_TEST
 /* knock() looks at each answer of these tests; here are the largest of each kind. */
 START_TEST(no_answer_is_larger_than_its_question) {
     ck_assert_uint_lt(BL_RETRY_SIZE, BL_OPEN_SIZE);
-    ck_assert_uint_lt(BL_ACCEPT_SIZE, BL_OPEN_SIZE);
+    ck_assert_uint_lt(BL_ACCEPT_SIZE_MAX, BL_OPEN_SIZE);
     ck_assert_uint_lt(BL_DENY_SIZE_MAX, BL_OPEN_SIZE);
     struct caller caller;
     come_by_key(&caller);
@@ -770,7 +777,15 @@ START_TEST(no_answer_is_larger_than_its_question) {
     ck_assert_uint_eq(reply.size, BL_RETRY_SIZE);
     take_cookie(&caller);
     reply = knock(&caller);
-    ck_assert_uint_eq(reply.size, BL_ACCEPT_SIZE);
+    ck_assert_uint_eq(reply.size,
+                      BL_ACCEPT_SIZE_MAX - 16 * BL_POSITION_SIZE); /* a login tells none */
+    host.told.count = 16;
+    for (uint8_t i = 0; i < 16; i++) {
+        host.told.channels[i].channel = i;
+    }
+    come_with_fresh_ticket(&caller);
+    reply = knock(&caller);
+    ck_assert_uint_eq(reply.size, BL_ACCEPT_SIZE_MAX);
 }
 END_TEST
 
@@ -821,7 +836,7 @@ static void add_refusals(TCase *tests) {
     tcase_add_test(tests, a_way_that_is_closed_is_told_so);
     tcase_add_test(tests, an_opening_of_any_other_length_is_dropped);
     tcase_add_loop_test(tests, an_opening_with_any_bit_altered_gets_nothing_that_is_authentic, 0,
-                        2);
+                        3);
     tcase_add_test(tests, random_openings_get_nothing_and_cost_nothing);
     tcase_add_test(tests, the_longest_refusal_is_cut_to_what_a_denial_holds);
 }

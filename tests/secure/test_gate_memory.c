@@ -162,6 +162,24 @@ START_TEST(a_binding_that_is_forgotten_leaves_no_secret) {
 }
 END_TEST
 
+START_TEST(neither_tickets_nor_resume_keys_stay_in_memory) {
+    struct bl_ticket ticket = fresh_ticket();
+    struct caller caller;
+    keep_secret("the resume key of the ticket", &ticket.resume_key);
+    keep_secret("the key of tickets", &host.ticket_keys.keys[0].secret);
+    come_with_ticket(&caller, &ticket, &(struct bl_resume){.attempt = 1});
+    keep_secret("the chain", &caller.dial.credentials.chain);
+    const struct reply reply = knock(&caller);
+    must_be(&reply, ADMITTED, 0);
+    const struct bl_dialed dialed = dialed_of(&caller, &reply);
+    keep_secret("the next resume key", &dialed.keys.resume);
+    for (size_t i = 0; i < BLOCKS_MAX; i++) { /* not even while the binding is pending */
+        ck_assert(blocks[i].data == NULL || secret_in(blocks[i].data, blocks[i].size) == NULL);
+    }
+    ck_assert_ptr_null(secret_in(&host.gate, sizeof host.gate));
+}
+END_TEST
+
 /** The user's data are wiped as well, though no key. */
 START_TEST(a_newcomer_leaves_no_trace) {
     struct bl_token token = fresh_token();
@@ -232,6 +250,49 @@ static void come_by_key_with_cookie(struct caller *caller) {
 START_TEST(wherever_memory_ends_nothing_leaks_and_no_token_is_used_up) {
     ck_assert_uint_eq(admit_with_failures(come_with_fresh_token), 6);
     ck_assert_uint_eq(admit_with_failures(come_by_key_with_cookie), 4);
+    ck_assert_uint_eq(admit_with_failures(come_with_fresh_ticket), 6);
+}
+END_TEST
+
+START_TEST(wherever_memory_ends_a_resume_is_abandoned) {
+    for (int failing = 0; failing < 6; failing++) {
+        struct caller caller;
+        start();
+        come_with_fresh_ticket(&caller);
+        fail_in = failing;
+        must_get(&caller, SILENCE, 0, BELAY_DROP_MEMORY);
+        fail_in = -1;
+        ck_assert_uint_eq(host.resume_count, 1);
+        ck_assert_uint_eq(host.abandoned_count, 1);
+        ck_assert_mem_eq(host.abandoned.name, host.resumption.name, BL_SESSION_NAME_SIZE);
+        ck_assert_uint_eq(host.bindings.resuming.count, 0);
+        finish();
+    }
+}
+END_TEST
+
+/** Without memory for the newer one nothing is taken from it. */
+START_TEST(wherever_memory_ends_an_older_attempt_stands) {
+    const struct bl_ticket ticket = fresh_ticket();
+    struct caller first, second;
+    come_with_ticket(&first, &ticket, &(struct bl_resume){.attempt = 1});
+    const struct reply reply = knock(&first);
+    struct bl_binding *binding = binding_of(&first, &reply);
+    come_with_ticket(&second, &ticket, &(struct bl_resume){.attempt = 2});
+    for (fail_in = 0;; fail_in = (int)host.resume_count - 1) {
+        const struct reply newer = knock(&second);
+        if (newer.verdict == ADMITTED) {
+            break;
+        }
+        must_be(&newer, SILENCE, 0);
+        ck_assert_ptr_eq(bl_bindings_by_nonce(&host.bindings, first.dial.nonce), binding);
+        ck_assert_uint_eq(host.bindings.pending_count, 1);
+        ck_assert_uint_eq(host.abandoned_count, 0); /* of the session one is still pending */
+    }
+    fail_in = -1;
+    ck_assert_uint_ge(host.resume_count, 4); /* three blocks at least */
+    ck_assert_ptr_null(bl_bindings_by_nonce(&host.bindings, first.dial.nonce));
+    ck_assert_uint_eq(host.abandoned_count, 0);
 }
 END_TEST
 
@@ -259,8 +320,11 @@ static Suite *make_suite(void) {
     tcase_add_test(secrecy, bindings_that_end_leave_no_secret);
     tcase_add_test(secrecy, a_binding_that_is_forgotten_leaves_no_secret);
     tcase_add_test(secrecy, a_newcomer_leaves_no_trace);
+    tcase_add_test(secrecy, neither_tickets_nor_resume_keys_stay_in_memory);
     tcase_add_test(secrecy, neither_refusals_nor_tokens_leave_secrets_in_memory);
+    tcase_add_test(secrecy, wherever_memory_ends_an_older_attempt_stands);
     tcase_add_test(failing, wherever_memory_ends_nothing_leaks_and_no_token_is_used_up);
+    tcase_add_test(failing, wherever_memory_ends_a_resume_is_abandoned);
     tcase_add_test(failing, a_gate_without_memory_is_not_made);
     tcase_add_test(failing, a_gate_that_never_was_can_be_ended);
     suite_add_tcase(suite, secrecy);

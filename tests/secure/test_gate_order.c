@@ -238,6 +238,76 @@ START_TEST(nobody_but_who_is_let_in_costs_memory) {
 }
 END_TEST
 
+/* The same for those who come back. */
+
+static void no_ticket(struct caller *caller) {
+    caller->dial.open[TOKEN_AT + 40] ^= 1;
+    prove_again(caller);
+}
+
+static void no_proof(struct caller *caller) {
+    caller->dial.open[BL_OPEN_PROVEN_SIZE] ^= 1;
+}
+
+static void no_body(struct caller *caller) {
+    caller->dial.open[TOKEN_AT + BL_TICKET_SIZE] ^= 1;
+    prove_again(caller);
+}
+
+static void other_life(struct caller *caller) {
+    (void)caller;
+    host.admission.run++;
+}
+
+static void crowd(struct caller *caller) {
+    (void)caller;
+    host.gate.opts.pending_max = 0;
+    take_cookie(caller);
+}
+
+static void refused(struct caller *caller) {
+    static const struct belay_reason lost = {.code = BELAY_REASON_STATE_LOST};
+    (void)caller;
+    host.unresumable = &lost;
+}
+
+static void all_is_well(struct caller *caller) {
+    (void)caller;
+}
+
+static const struct return_story {
+    const char *name;
+    void (*spoil)(struct caller *caller);
+    enum verdict verdict;
+    uint32_t code;
+    unsigned cause;
+    unsigned asked, exchanged; /* the session, and keys */
+} return_stories[] = {
+    {"no ticket", no_ticket, HINTED, BELAY_REASON_STATE_LOST, BELAY_DROP_TICKET, 0, 0},
+    {"no proof", no_proof, SILENCE, 0, BELAY_DROP_PROOF, 0, 0},
+    {"no body", no_body, SILENCE, 0, BELAY_DROP_HANDSHAKE, 0, 0},
+    {"another life", other_life, DENIED, BELAY_REASON_SERVER_RESTARTED, BELAY_DROP_TICKET, 0, 0},
+    {"a crowd", crowd, DENIED, BELAY_REASON_OVERLOAD, BELAY_DROP_REFUSED, 0, 0},
+    {"refused", refused, DENIED, BELAY_REASON_STATE_LOST, BELAY_DROP_TICKET, 1, 0},
+    {"all is well", all_is_well, ADMITTED, 0, BELAY_DROP_COUNT, 1, 1},
+};
+
+START_TEST(who_comes_back_costs_its_session_a_word_and_then_a_key_exchange) {
+    const struct return_story *story = &return_stories[_i];
+    struct caller caller;
+    open_gate();
+    come_with_fresh_ticket(&caller);
+    story->spoil(&caller);
+    exchange_count = 0;
+    must_get(&caller, story->verdict, story->code, story->cause);
+    ck_assert_msg(host.resume_count == story->asked, "%s", story->name);
+    ck_assert_msg(exchange_count == story->exchanged, "%s", story->name);
+    ck_assert_uint_eq(host.asked_count, 0);
+    ck_assert_uint_eq(host.bindings.pending_count, story->verdict == ADMITTED);
+    close_gate();
+}
+END_TEST
+
 /** A repeat costs no key exchange either, but by key the one that its proof needs. */
 START_TEST(a_repeat_exchanges_no_key) {
     struct caller caller;
@@ -260,6 +330,8 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, by_key_none_is_exchanged_before_cookie_and_rate_and_one_before_the_rest);
     tcase_add_test(tests, the_host_is_asked_only_about_those_who_have_a_right_to_come);
     tcase_add_test(tests, nobody_but_who_is_let_in_costs_memory);
+    tcase_add_loop_test(tests, who_comes_back_costs_its_session_a_word_and_then_a_key_exchange, 0,
+                        COUNT_OF(return_stories));
     tcase_add_test(tests, a_repeat_exchanges_no_key);
 }
 

@@ -112,11 +112,13 @@ bool __wrap_bl_box_open(const struct bl_box *box, uint8_t *text, size_t size);
 
 void __wrap_bl_hkdf(struct bl_secret *out, unsigned count, const struct bl_secret *key,
                     const void *input, size_t size) {
-    learn(key,
-          OF_SESSION); /* a token's secret; by the server's key it is no secret, and no matter */
+    static const char for_tickets[] = "Belay 2 ticket"; /* from the server's own: it keeps both */
+    bool is_ours = size == sizeof for_tickets - 1 && memcmp(input, for_tickets, size) == 0;
+    enum trade trade = is_ours ? OF_SERVER : OF_SESSION;
+    learn(key, trade); /* a token's secret; by the server's key it is no secret, and no matter */
     __real_bl_hkdf(out, count, key, input, size);
     for (unsigned i = 0; i < count; i++) {
-        learn(&out[i], OF_SESSION);
+        learn(&out[i], trade);
     }
 }
 
@@ -241,8 +243,8 @@ static void issue(struct story *story) {
 static void begin(struct story *story, bool by_token) {
     struct world_opts opts = {
         .clients = 2,
-        .server = {.hooks = &hooks[SERVER], .resume_window_ms = 10000},
-        .client = {.hooks = &hooks[CLIENT], .connect_ms = 3000},
+        .server = {.hooks = &hooks[SERVER], .resume_window_ms = 10000, .accept_gaps = true},
+        .client = {.hooks = &hooks[CLIENT], .connect_ms = 3000, .accept_gaps = true},
         .link = {.delay_ms = 20},
     };
     *story = (struct story){.by_token = by_token};
@@ -310,6 +312,48 @@ static void link_is_lost(struct story *story) {
     world_link(story->world, 0, NULL); /* it asks to come back, and is refused */
 }
 
+/** With a ticket, and keys that follow from it; then with the next one. */
+static void link_comes_back(struct story *story) {
+    struct world *world = story->world;
+    live(story);
+    for (uint32_t i = 1; i <= 2; i++) {
+        world_cut(world, 0);
+        world_run(world, 7000);
+        world_link(world, 0, NULL);
+        world_until(world, told_count(world, CLIENT, 0, BELAY_EVENT_RESUMED) == i, 5000);
+        talk(story);
+    }
+    belay_client_close(world->clients[0].it, NULL, 1000);
+}
+
+static void process_comes_back(struct story *story) {
+    struct world *world = story->world;
+    connect(story, 0);
+    world_until(world, world_is_open(world, 0), 5000);
+    world_revive(world, 0);
+    world_until(world, told_count(world, CLIENT, 0, BELAY_EVENT_RESUMED) > 0, 5000);
+    world_run(world, 1000);
+    belay_client_close(world->clients[0].it, NULL, 1000);
+}
+
+/** It asks for its session, which was ended meanwhile. */
+static void resume_is_refused(struct story *story) {
+    struct world *world = story->world;
+    live(story);
+    world_cut(world, 0);
+    world_run(world, 7000);
+    ck_assert_int_eq(belay_server_close(world->server, world->clients[0].session, NULL), BELAY_OK);
+    world_link(world, 0, NULL);
+    world_until(world, told_count(world, CLIENT, 0, BELAY_EVENT_CLOSED) > 0, 5000);
+}
+
+/** It is let in again and again, and never hears of it. */
+static void resume_is_not_heard(struct story *story) {
+    live(story);
+    world_link(story->world, 0, &(struct belay_link){.delay_ms = 20, .cut_down = true});
+    world_until(story->world, told_count(story->world, CLIENT, 0, BELAY_EVENT_CLOSED) > 0, 60000);
+}
+
 static void deny(struct world *world, unsigned client, belay_session session) {
     (void)client;
     ck_assert_int_eq(belay_server_close(world->server, session, NULL), BELAY_OK);
@@ -370,7 +414,8 @@ static const struct ending {
 } endings[] = {
     {client_leaves, 12},          {server_throws_out, 12},  {link_is_lost, 12},
     {login_is_refused, 6},        {handshake_is_denied, 9}, {nobody_answers, 0},
-    {credential_is_worthless, 0}, {accept_is_lost, 6},
+    {credential_is_worthless, 0}, {accept_is_lost, 6},      {link_comes_back, 20},
+    {process_comes_back, 12},     {resume_is_refused, 14},  {resume_is_not_heard, 16},
 };
 
 /** Two ways in for each. */

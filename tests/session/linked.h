@@ -27,18 +27,29 @@ struct linked {
 };
 
 static inline void linked_near_bound(void *user, struct bl_peer *peer,
-                                     const struct bl_identity *identity) {
-    struct linked *linked = user;
-    (void)identity;
-    linked->near_peer = peer;
+                                     const struct bl_newcomer *newcomer) {
+    (void)newcomer;
+    ((struct linked *)user)->near_peer = peer;
+}
+
+static inline void linked_near_accepted(void *user, struct bl_peer *peer,
+                                        const struct bl_dialed *dialed) {
+    (void)dialed;
+    ((struct linked *)user)->near_peer = peer;
 }
 
 static inline void linked_far_bound(void *user, struct bl_peer *peer,
-                                    const struct bl_identity *identity) {
-    struct linked *linked = user;
-    (void)identity;
-    linked->far_peer = peer;
-    peer->receiver = linked;
+                                    const struct bl_newcomer *newcomer) {
+    (void)newcomer;
+    ((struct linked *)user)->far_peer = peer;
+    peer->receiver = user;
+}
+
+static inline void linked_far_accepted(void *user, struct bl_peer *peer,
+                                       const struct bl_dialed *dialed) {
+    (void)dialed;
+    ((struct linked *)user)->far_peer = peer;
+    peer->receiver = user;
 }
 
 static inline const struct belay_reason *linked_admit(void *user) {
@@ -90,7 +101,11 @@ static inline struct bl_address linked_address(const char *text) {
 
 static inline void linked_open_near(struct linked *linked, enum bl_role role) {
     static const struct bl_endpoint_ops ops = {
-        .bound = linked_near_bound, .admit = linked_admit, .denied = linked_denied};
+        .bound = linked_near_bound,
+        .accepted = linked_near_accepted,
+        .admit = linked_admit,
+        .denied = linked_denied,
+    };
     static const uint8_t identity[16] = "near";
     struct bl_shared *shared = &linked->near.shared;
     struct bl_address local = linked_address("10.0.0.1:1");
@@ -116,6 +131,7 @@ static inline void linked_open_near(struct linked *linked, enum bl_role role) {
 static inline void linked_open_far(struct linked *linked, enum bl_role role) {
     static const struct bl_endpoint_ops ops = {
         .bound = linked_far_bound,
+        .accepted = linked_far_accepted,
         .packet = linked_far_packet,
         .progress = linked_far_news,
         .gone = linked_far_news,

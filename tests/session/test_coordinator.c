@@ -523,23 +523,71 @@ START_TEST(accept_names_the_user) {
 }
 END_TEST
 
-START_TEST(a_user_has_one_session) {
+static enum belay_result accept_as_user(const struct bl_session *session, unsigned user) {
+    return bl_coordinator_accept(&coordinator, session->handle, identity_of(user), NULL, 0);
+}
+
+START_TEST(a_newer_login_of_a_user_takes_the_place_of_the_older_session) {
     struct bl_session *first = new_in(1, BELAY_LOGIN_PENDING);
     struct bl_session *second = new_in(2, BELAY_LOGIN_PENDING);
-    bl_coordinator_accept(&coordinator, first->handle, identity_of(500), NULL, 0);
-    ck_assert_int_eq(bl_coordinator_accept(&coordinator, second->handle, identity_of(500), NULL, 0),
-                     BELAY_E_STATE);
-    ck_assert_int_eq(second->state, BELAY_LOGIN_PENDING);
-    ck_assert_mem_eq(second->identity, identity_of(2), 16);
-    ck_assert_uint_eq(resolve(2), second->handle);
-    lose(first); /* one that is held has its user still */
-    ck_assert_int_eq(bl_coordinator_accept(&coordinator, second->handle, identity_of(500), NULL, 0),
-                     BELAY_E_STATE);
-    kick(first); /* as the error says: close it first */
-    ck_assert_int_eq(bl_coordinator_accept(&coordinator, second->handle, identity_of(500), NULL, 0),
-                     BELAY_OK);
-    poll_all();
+    struct bl_session *third = new_in(3, BELAY_LOGIN_PENDING);
+    ck_assert_int_eq(accept_as_user(first, 500), BELAY_OK);
+    ck_assert_int_eq(accept_as_user(second, 500), BELAY_OK);
+    ck_assert_uint_eq(first->reason.code, BELAY_REASON_REPLACED);
+    ck_assert(!first->reason.come_back);
+    ck_assert_int_eq(first->state, BELAY_DISCONNECTED);
     ck_assert_uint_eq(bl_coordinator_find(&coordinator, identity_of(500)), second->handle);
+    lose(second); /* one that is held has its user still */
+    ck_assert_int_eq(accept_as_user(third, 500), BELAY_OK);
+    ck_assert_uint_eq(second->reason.code, BELAY_REASON_REPLACED);
+    poll_all();
+    ck_assert_uint_eq(bl_coordinator_find(&coordinator, identity_of(500)), third->handle);
+    kick(third);
+    poll_all();
+    ck_assert_uint_eq(bl_coordinator_find(&coordinator, identity_of(500)), 0);
+}
+END_TEST
+
+/* Two clients that both come back as soon as they are replaced. */
+START_TEST(taking_over_from_each_other_again_and_again_is_limited) {
+    for (unsigned i = 1; i <= BL_TAKEOVERS_MAX + 1; i++) {
+        ck_assert_int_eq(accept_as_user(new_in(i, BELAY_LOGIN_PENDING), 500), BELAY_OK);
+        lone.shared.now += BL_SECOND;
+    }
+    belay_session holder = bl_coordinator_find(&coordinator, identity_of(500));
+    struct bl_session *another = new_in(100, BELAY_LOGIN_PENDING);
+    ck_assert_int_eq(accept_as_user(another, 500), BELAY_E_STATE);
+    ck_assert_int_eq(another->state, BELAY_LOGIN_FAILED);
+    ck_assert_uint_eq(another->reason.code, BELAY_REASON_OVERLOAD);
+    ck_assert(another->reason.come_back);
+    ck_assert_uint_eq(another->reason.retry_ms, 27000); /* of 30 s since the first of them */
+    ck_assert_uint_eq(bl_coordinator_find(&coordinator, identity_of(500)), holder);
+    lone.shared.now += 27 * BL_SECOND;
+    ck_assert_int_eq(accept_as_user(new_in(101, BELAY_LOGIN_PENDING), 500), BELAY_OK);
+    poll_all();
+}
+END_TEST
+
+START_TEST(a_user_may_have_so_many_sessions_as_the_policy_allows) {
+    struct bl_session *sessions[4];
+    coordinator.same_user_max = 3;
+    for (unsigned i = 0; i < 4; i++) {
+        sessions[i] = new_in(i + 1, BELAY_LOGIN_PENDING);
+        ck_assert_int_eq(accept_as_user(sessions[i], 500), i < 3 ? BELAY_OK : BELAY_E_STATE);
+    }
+    ck_assert_uint_eq(sessions[3]->reason.code, BELAY_REASON_BAD_LOGIN);
+    ck_assert_uint_eq(bl_coordinator_find(&coordinator, identity_of(500)), sessions[2]->handle);
+    kick(sessions[1]); /* in the middle of the chain, then its head, then the rest of it */
+    poll_all();
+    ck_assert_int_eq(accept_as_user(new_in(5, BELAY_LOGIN_PENDING), 500), BELAY_OK);
+    kick(bl_coordinator_get(&coordinator, bl_coordinator_find(&coordinator, identity_of(500))));
+    ck_assert_uint_eq(bl_coordinator_find(&coordinator, identity_of(500)), sessions[2]->handle);
+    poll_all();
+    kick(sessions[2]);
+    ck_assert_uint_eq(bl_coordinator_find(&coordinator, identity_of(500)), sessions[0]->handle);
+    kick(sessions[0]);
+    poll_all();
+    ck_assert_uint_eq(bl_coordinator_find(&coordinator, identity_of(500)), 0);
 }
 END_TEST
 
@@ -641,7 +689,9 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, a_removed_session_takes_its_waiting_messages_off_the_books);
     tcase_add_test(tests, a_session_removed_with_a_message_lent_leaves_nothing_on_the_books);
     tcase_add_test(tests, accept_names_the_user);
-    tcase_add_test(tests, a_user_has_one_session);
+    tcase_add_test(tests, a_newer_login_of_a_user_takes_the_place_of_the_older_session);
+    tcase_add_test(tests, taking_over_from_each_other_again_and_again_is_limited);
+    tcase_add_test(tests, a_user_may_have_so_many_sessions_as_the_policy_allows);
     tcase_add_test(tests, a_handshake_is_never_taken_for_a_user_of_the_same_name);
     tcase_add_test(tests, a_handshake_does_not_keep_a_user_of_the_same_name_out);
     tcase_add_test(tests, an_accept_that_fails_changes_nothing);

@@ -5,9 +5,9 @@
 #include "tests/support/way_in.h"
 #include <string.h>
 
-static void bound(void *user, struct bl_peer *peer, const struct bl_identity *server) {
+static void accepted(void *user, struct bl_peer *peer, const struct bl_dialed *dialed) {
     struct stranger *stranger = user;
-    (void)server;
+    (void)dialed;
     stranger->peer = peer;
     peer->receiver = stranger;
 }
@@ -43,7 +43,7 @@ static void denied(void *user, const struct bl_deny *deny) {
 }
 
 struct stranger *stranger_create(struct world *world) {
-    static const struct bl_endpoint_ops ops = {.bound = bound,
+    static const struct bl_endpoint_ops ops = {.accepted = accepted,
                                                .packet = take_packet,
                                                .progress = progress,
                                                .gone = gone,

@@ -2,6 +2,8 @@
 #define _GNU_SOURCE
 #include "tests/support/world.h"
 
+#include "tests/support/audit.h"
+
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -61,17 +63,21 @@ static void start_server(struct world *world, const struct world_opts *opts) {
              opts->sockets ? "127.0.0.1" : "10.0.0.1", stats.port);
 }
 
-static void create_clients(struct world *world, const struct world_opts *opts) {
-    struct belay_client_opts client = opts->client;
+static void create_client(struct world *world, unsigned index) {
+    struct belay_client_opts client = world->opts.client;
     client.struct_size = sizeof client;
     client.hooks = client.hooks != NULL ? client.hooks : &world_hooks;
     client.sim = world->sim;
     client.state_events = true;
+    ck_assert_msg(belay_client_create(&world->clients[index].it, &client) == BELAY_OK, "%s",
+                  belay_error());
+}
+
+static void create_clients(struct world *world, const struct world_opts *opts) {
     world->client_count = opts->clients != 0 ? opts->clients : 1;
     ck_assert_uint_le(world->client_count, WORLD_CLIENTS_MAX);
     for (unsigned i = 0; i < world->client_count; i++) {
-        ck_assert_msg(belay_client_create(&world->clients[i].it, &client) == BELAY_OK, "%s",
-                      belay_error());
+        create_client(world, i);
     }
 }
 
@@ -80,10 +86,12 @@ struct world *world_create(const struct world_opts *given) {
     const struct world_opts *opts = given != NULL ? given : &defaults;
     struct world *world = calloc(1, sizeof *world);
     ck_assert_ptr_nonnull(world);
+    world->opts = *opts;
     world->memory_before = world_memory.live;
     if (opts->sockets) {
         world->began_ns = clock_ns();
     } else {
+        audit_name_run(opts->seed != 0 ? opts->seed : 1);
         world->sim = belay_sim_create(opts->seed != 0 ? opts->seed : 1);
         ck_assert_ptr_nonnull(world->sim);
         struct belay_link link = opts->link;
@@ -106,8 +114,27 @@ static void free_ledgers(struct world_client *client) {
     }
 }
 
+/** So that the audit knows what was returned at the very end. */
+static void poll_what_is_left(struct world *world) {
+    struct belay_event event;
+    for (unsigned i = 0; i < world->client_count; i++) {
+        struct belay_client *client = world->clients[i].it;
+        while (client != NULL && belay_client_poll(client, &event)) {
+        }
+        if (client != NULL) {
+            audit_settle_calls(client);
+        }
+    }
+    while (world->server != NULL && belay_server_poll(world->server, &event)) {
+    }
+    if (world->server != NULL) {
+        audit_settle_calls(world->server);
+    }
+}
+
 void world_destroy(struct world *world) {
     size_t memory_before = world->memory_before;
+    poll_what_is_left(world);
     for (unsigned i = 0; i < world->client_count; i++) {
         belay_client_destroy(world->clients[i].it);
         free_ledgers(&world->clients[i]);
@@ -211,7 +238,8 @@ const char *told_events(const struct world *world, enum world_side side, unsigne
     words[0] = '\0';
     for (size_t i = 0; i < world->log_count; i++) {
         const struct told *told = &world->log[i];
-        if (is_about(told, side, client) && told->event.type != BELAY_EVENT_STATE) {
+        if (is_about(told, side, client) && told->event.type != BELAY_EVENT_STATE &&
+            told->event.type != BELAY_EVENT_TICKET) {
             append_word(words, sizeof words,
                         belay_event_name(told->event.type) + strlen("BELAY_EVENT_"));
         }
@@ -444,6 +472,9 @@ static void step_client(struct world *world, unsigned index, uint32_t wait_ms) {
         write_down(world, CLIENT, (int)index, &event);
         if (event.type == BELAY_EVENT_MESSAGE) {
             take_message(world, DOWN, (int)index, &event);
+        } else if (event.type == BELAY_EVENT_TICKET) {
+            client->ticket_size = event.ticket.size;
+            memcpy(client->ticket, event.ticket.data, event.ticket.size);
         }
     }
 }
@@ -519,6 +550,30 @@ void world_kill(struct world *world, unsigned client) {
     }
     belay_client_destroy(world->clients[client].it);
     world->clients[client].it = NULL;
+}
+
+void world_revive(struct world *world, unsigned client) {
+    struct world_client *at = &world->clients[client];
+    struct belay_connect_opts opts = BELAY_CONNECT_OPTS_INIT;
+    if (at->it != NULL) {
+        world_kill(world, client);
+    }
+    create_client(world, client);
+    world_link(world, client, &world->opts.link);
+    opts.ticket = at->ticket;
+    opts.ticket_size = at->ticket_size;
+    ck_assert_msg(belay_client_connect(at->it, &opts) == BELAY_OK, "%s", belay_error());
+}
+
+void world_restart(struct world *world) {
+    for (unsigned i = 0; i < world->client_count; i++) {
+        world_cut(world, i); /* its last words go nowhere */
+    }
+    belay_server_destroy(world->server);
+    for (unsigned i = 0; i < world->client_count; i++) {
+        world_link(world, i, &world->opts.link);
+    }
+    start_server(world, &world->opts);
 }
 
 struct belay_session_info world_info(const struct world *world, enum world_side side,

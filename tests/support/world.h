@@ -61,10 +61,23 @@ struct world_client {
     uint32_t messages[2];   /* polled, by way, numbered or not */
     char last_text[2][128]; /* the last message, by way; cut */
     struct ledger *ledgers[2][BELAY_CHANNELS_MAX];
+    uint8_t ticket[BELAY_TICKET_SIZE_MAX]; /* the newest that it was given */
+    size_t ticket_size;
+};
+
+struct world_opts {
+    uint64_t seed;          /* 0 = 1 */
+    unsigned clients;       /* 0 = 1 */
+    bool sockets;           /* real UDP on loopback */
+    struct belay_link link; /* of every client; zeroed = a perfect one */
+    struct belay_server_opts
+        server; /* struct_size, hooks, sim, listen, state_events are filled in */
+    struct belay_client_opts client; /* likewise */
 };
 
 struct world {
-    struct belay_sim *sim; /* NULL over sockets */
+    struct world_opts opts; /* for those that are started again */
+    struct belay_sim *sim;  /* NULL over sockets */
     struct belay_server *server;
     bool server_asleep, server_deaf;
     unsigned client_count;
@@ -86,16 +99,6 @@ struct world {
 
     struct told *log;
     size_t log_count, log_max;
-};
-
-struct world_opts {
-    uint64_t seed;          /* 0 = 1 */
-    unsigned clients;       /* 0 = 1 */
-    bool sockets;           /* real UDP on loopback */
-    struct belay_link link; /* of every client; zeroed = a perfect one */
-    struct belay_server_opts
-        server; /* struct_size, hooks, sim, listen, state_events are filled in */
-    struct belay_client_opts client; /* likewise */
 };
 
 /** Starts the server and makes the clients; nobody connects. @param opts NULL = all defaults */
@@ -130,6 +133,11 @@ void world_link(struct world *world, unsigned client, const struct belay_link *l
 void world_cut(struct world *world, unsigned client);
 /** The client's process is killed: it says no more, and its memory is gone. */
 void world_kill(struct world *world, unsigned client);
+/** The same, and another process of it comes back with the ticket it has saved. */
+void world_revive(struct world *world, unsigned client);
+/** The server's process is killed, and another one is started in its place, with the same options.
+ */
+void world_restart(struct world *world);
 struct belay_session_info world_info(const struct world *world, enum world_side side,
                                      unsigned client);
 struct belay_stats world_stats(const struct world *world, enum world_side side, unsigned client);
@@ -140,7 +148,8 @@ const struct told *told(const struct world *world, enum world_side side, unsigne
                         enum belay_event_type type);
 uint32_t told_count(const struct world *world, enum world_side side, unsigned client,
                     enum belay_event_type type);
-/** Every event in order but MESSAGE and STATE, as "LOGIN OPEN CLOSED"; good until the next call. */
+/** Every event in order but MESSAGE, STATE and TICKET, as "LOGIN OPEN CLOSED"; good until the next
+ * call. */
 const char *told_events(const struct world *world, enum world_side side, unsigned client);
 /** The states gone through, as "TRANSPORT_CONNECTED LOGIN_PENDING"; good until the next call. */
 const char *told_states(const struct world *world, enum world_side side, unsigned client);

@@ -139,6 +139,7 @@ static size_t write_again(uint8_t *again, const uint8_t *data, size_t size) {
         struct bl_data_header header;
         struct bl_query query;
         struct bl_info info;
+        struct bl_reset reset;
     } out;
     switch (bl_datagram_kind(data, size)) {
     case BL_DATAGRAM_OPEN:
@@ -165,6 +166,8 @@ static size_t write_again(uint8_t *again, const uint8_t *data, size_t size) {
         return 20; /* then padding */
     case BL_DATAGRAM_INFO:
         return bl_info_read(&out.info, data, size) ? bl_info_write(again, &out.info) : 0;
+    case BL_DATAGRAM_RESET:
+        return bl_reset_read(&out.reset, data, size) ? bl_reset_write(again, &out.reset) : 0;
     default:
         if (!bl_data_header_read(&out.header, data, size)) {
             return 0;
@@ -178,7 +181,7 @@ static size_t write_again(uint8_t *again, const uint8_t *data, size_t size) {
 static size_t draw_datagram(struct bl_random *random, uint8_t *data) {
     static const size_t sizes[] = {
         [BL_DATAGRAM_OPEN] = BL_OPEN_SIZE,
-        [BL_DATAGRAM_ACCEPT] = BL_ACCEPT_SIZE,
+        [BL_DATAGRAM_ACCEPT] = BL_ACCEPT_SIZE_MAX,
         [BL_DATAGRAM_RETRY] = BL_RETRY_SIZE,
         [BL_DATAGRAM_DENY] = 60,
         [BL_DATAGRAM_DATA] = 26,
@@ -187,6 +190,7 @@ static size_t draw_datagram(struct bl_random *random, uint8_t *data) {
         [BL_DATAGRAM_RESPONSE] = 34,
         [BL_DATAGRAM_QUERY] = BL_QUERY_SIZE,
         [BL_DATAGRAM_INFO] = BL_INFO_HEAD_SIZE,
+        [BL_DATAGRAM_RESET] = BL_RESET_SIZE,
     };
     uint8_t kind = (uint8_t)bl_random_below(random, COUNT_OF(sizes));
     size_t size = bl_random_chance(random, 0.8) && kind > 0 ? sizes[kind] : draw_size(random);
@@ -205,7 +209,7 @@ static size_t draw_datagram(struct bl_random *random, uint8_t *data) {
 
 START_TEST(random_datagrams_are_refused_or_understood) {
     struct bl_random random;
-    uint32_t read_counts[BL_DATAGRAM_INFO + 1] = {0};
+    uint32_t read_counts[BL_DATAGRAM_RESET + 1] = {0};
     bl_random_init_seeded(&random, SEED + 1);
     for (uint32_t i = 0; i < INPUT_COUNT; i++) {
         uint8_t drawn[SIZE_MAX_IN + 256] = {0}, again[SIZE_MAX_IN];

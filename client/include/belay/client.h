@@ -29,7 +29,8 @@ struct belay_client_opts {
     uint32_t connect_ms; /* from connect() to OPEN; default BELAY_CONNECT_MS_DEFAULT */
     bool
         no_resume; /* a lost session ends at once; else it is kept as long as the server keeps it */
-    bool state_events;                          /* STATE events, for tools and tests */
+    bool accept_gaps;  /* connect() takes a saved ticket, and what RESUMED then tells is borne */
+    bool state_events; /* STATE events, for tools and tests */
     uint32_t send_messages_max, send_bytes_max; /* defaults in <belay/limits.h> */
     uint32_t memory_max; /* bytes of messages waiting, both ways; default BELAY_MEMORY_DEFAULT */
     const struct belay_hooks *hooks; /* memory and log; copied; default: the C library, no log */
@@ -49,7 +50,8 @@ struct belay_connect_opts {
                                   after, or the attempt ends with BELAY_REASON_SERVER_KEY_CHANGED */
     const void *token; /* as the login service gave it: the whole blob, good for one login */
     size_t token_size;
-    const void *ticket; /* not in this version: leave NULL */
+    const void *ticket; /* as a TICKET event gave it to a process of this client that has died;
+                           needs options.accept_gaps. It knows where to dial, if no invite says */
     size_t ticket_size;
     const void
         *login; /* for the server's LOGIN event: a name, say; at most BELAY_LOGIN_MAX bytes */

@@ -22,10 +22,12 @@ extern "C" {
     X(BELAY_EVENT_MESSAGE, 3)      /* both [must] */                                               \
     X(BELAY_EVENT_CLOSED, 4)       /* both [must]: the one end, of a refused connect too */        \
     X(BELAY_EVENT_DOWN, 5)         /* both: no link, the session is kept for window_ms */          \
+    X(BELAY_EVENT_RESUMED, 6)      /* both: the link is back, and the session goes on */           \
     X(BELAY_EVENT_LINK, 7)         /* both: suspect, good again, or moved; for the signal bars */  \
     X(BELAY_EVENT_BACKPRESSURE, 8) /* both: on above 75 % of a send cap, or once a send() would    \
                                       block; off at 50 % and with room */                          \
-    X(BELAY_EVENT_RETURNED, 12)    /* both: a reliable message that will not be sent: expired */   \
+    X(BELAY_EVENT_TICKET, 11)      /* client: a new resume ticket, instead of the last one */      \
+    X(BELAY_EVENT_RETURNED, 12)    /* both: a reliable message that will not arrive */             \
     X(BELAY_EVENT_DRAIN, 13)       /* client: the server ends in deadline_ms */                    \
     X(BELAY_EVENT_STATE, 15)       /* both, with opts.state_events: every transition */
 
@@ -59,7 +61,7 @@ struct belay_message_event {
     size_t size;
     uint8_t channel;
     uint32_t sequence; /* per channel, from 1; on a reliable channel a gap means that the messages
-                          between had expired at the sender */
+                          between had expired at the sender, or is told by RESUMED */
 };
 
 /** CLOSED: the end of a session, or of an attempt to open one. */
@@ -67,13 +69,42 @@ struct belay_closed_event {
     const struct belay_reason *reason;
     const struct belay_session_info *info; /* as it was at the end */
     uint32_t undelivered;                  /* messages that had come in and were not polled */
-    uint32_t unacked; /* reliable messages out that are not known to be handled */
+    uint32_t unacked; /* reliable messages out that are not known to be handled, without those that
+                         RETURNED has told of */
 };
 
 /** DOWN: the link is gone, the session is kept. */
 struct belay_down_event {
     const struct belay_reason *reason;
     uint32_t window_ms; /* for so long */
+};
+
+/** Numbers of messages on one reliable channel of which nobody can say what became of them. */
+struct belay_gap {
+    uint8_t channel;
+    bool inbound;      /* messages to whoever is told; else its own */
+    uint32_t from, to; /* both included */
+};
+
+/**
+ * RESUMED: the session has a link again. Nothing was lost or repeated while gap_count is 0, which
+ * it is unless the client's process is another one (opts.accept_gaps). Then, for each channel:
+ * - From the server to the client: what the old process was sent and has not reported as handled
+ *   comes again, under the same numbers, which the range holds; it may have handled them.
+ * - From the client to the server: what the old process had sent, and the server has not received,
+ *   is lost; the new one's numbers go on after the range.
+ */
+struct belay_resumed_event {
+    uint32_t down_ms; /* since DOWN; 0 = this side had not noticed */
+    uint32_t gap_count;
+    const struct belay_gap *gaps;
+};
+
+/** TICKET: what connect() takes in another process, should this one die. A secret: whoever has it
+ * has the session, so a file of it is for its owner's eyes only (mode 0600). */
+struct belay_ticket_event {
+    const void *data; /* at most BELAY_TICKET_SIZE_MAX bytes */
+    size_t size;
 };
 
 /** LINK: how good the link is has changed. */
@@ -94,7 +125,8 @@ struct belay_returned_event {
     size_t size;
     uint8_t channel;
     uint32_t sequence;
-    bool expired; /* it grew older than its channel's life_ms before it could be sent */
+    bool expired; /* it grew older than its channel's life_ms before it could be sent; else the
+                     other side has lost its memory, and whether it was handled is not known */
 };
 
 /** DRAIN: the server ends. */
@@ -124,6 +156,8 @@ struct belay_event {
         struct belay_message_event message;
         struct belay_closed_event closed;
         struct belay_down_event down;
+        struct belay_resumed_event resumed;
+        struct belay_ticket_event ticket;
         struct belay_link_event link;
         struct belay_backpressure_event backpressure;
         struct belay_returned_event returned;

@@ -12,6 +12,7 @@
 #define BELAY_RESUME_WINDOW_MS_DEFAULT 60000 /* how long a session without a link is kept */
 #define BELAY_CONNECT_MS_DEFAULT       10000 /* a client's attempt gives up after this */
 #define BELAY_PAUSE_MS_MAX             30000 /* the longest silence that pause() can announce */
+#define BELAY_HAND_OVER_MS             10000 /* how long two processes of a server wait */
 #define BELAY_QUERY_MS                 2000  /* a server that has not answered by then will not */
 
 /* What may come in, on average over a second. */
@@ -29,6 +30,7 @@
 #define BELAY_LOGIN_MAX          1024    /* login and welcome payloads */
 #define BELAY_REASON_TEXT_MAX    128     /* bytes of a reason's text, without its end */
 #define BELAY_PUBLIC_INFO_MAX    512     /* what QUERY is answered with */
+#define BELAY_TICKET_SIZE_MAX    640     /* of a TICKET event */
 #define BELAY_INVITE_SIZE        320     /* room for any invite, with its end */
 #define BELAY_TOKEN_AUDIENCE_MAX 64      /* bytes of a server's name, as tokens name it */
 #define BELAY_TOKEN_DATA_MAX     128     /* bytes of application data in a token */

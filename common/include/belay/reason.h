@@ -19,6 +19,8 @@ extern "C" {
     X(BELAY_REASON_FULL, 5, "the server is full")                                                  \
     X(BELAY_REASON_DRAINING, 6, "the server takes no new sessions")                                \
     X(BELAY_REASON_SERVER_STOPPED, 7, "the server stopped")                                        \
+    X(BELAY_REASON_SERVER_RESTARTED, 8, "the server was restarted; log in anew")                   \
+    X(BELAY_REASON_REPLACED, 9, "the same user has logged in elsewhere")                           \
     X(BELAY_REASON_BAD_LOGIN, 10, "the login was refused")                                         \
     X(BELAY_REASON_LOGIN_DEADLINE, 11, "the login took too long")                                  \
     X(BELAY_REASON_TOKEN_EXPIRED, 12, "the token has expired; get a new one")                      \

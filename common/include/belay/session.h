@@ -71,6 +71,7 @@ struct belay_session_info {
     uint64_t bytes_in, bytes_out; /* of messages, without headers */
     uint64_t messages_in, messages_out;
     uint64_t resent;                        /* reliable pieces that were sent again */
+    uint32_t resumes;                       /* links after the first */
     uint32_t migrations;                    /* changes of the other side's address */
     uint32_t queued_messages, queued_bytes; /* reliable, not yet handled by the other side */
     uint32_t sequence_out, handled_out; /* over all reliable channels: accepted for sending, handled

@@ -36,7 +36,8 @@ extern "C" {
     X(BELAY_DROP_EXPIRED, 20, "token that has expired")                                            \
     X(BELAY_DROP_EARLY, 21, "token that is not valid yet: a clock is wrong")                       \
     X(BELAY_DROP_USED, 22, "token that was used before")                                           \
-    X(BELAY_DROP_AUDIENCE, 23, "token for another server")
+    X(BELAY_DROP_AUDIENCE, 23, "token for another server")                                         \
+    X(BELAY_DROP_TICKET, 24, "resume refused: ticket altered, stale, of a session that is gone")
 
 enum belay_drop {
 #define BELAY_DROP_ENUM_(name, value, meaning) name = value,

@@ -34,8 +34,20 @@ struct belay_server_opts {
     belay_socket socket; /* with adopt: serve on this bound UDP socket instead of listen. It is
                             the server's from success on, and closed with it */
     bool adopt;
-    const char *key_file;   /* the server's own key pair, by which clients know it again; made, for
-                               its owner's eyes only, if missing. NULL: a new one for this run */
+    const char *key_file; /* the server's own key pair, by which clients know it again; made, for
+                             its owner's eyes only, if missing. NULL: a new one for this run */
+    const char *ticket_key_file; /* the key that resume tickets are sealed with, made if missing:
+                                    kept, it lets a server that was started again tell its
+                                    predecessor's clients so at once. Default: follows from
+                                    key_file's */
+    const char *take_over; /* Unix socket at which another process of this user, which serves this
+                              game with the same channels, hands over: its socket (instead of
+                              listen), its keys and its sessions. See belay_server_hand_over() */
+    uint32_t replace;      /* a user who logs in once more: 0 takes the place of the older session;
+                              n: has n sessions at most, and the next login is refused */
+    bool accept_gaps; /* a client whose process died may resume from its ticket, though what was
+                         sent when it died is lost or repeated: RESUMED tells. Else such a session
+                         ends with BELAY_REASON_STATE_LOST */
     const char *token_keys; /* key file shared with the login service; read again when it changes */
     const char *name; /* the audience that a token may name; default "": only tokens without */
     unsigned admit;   /* enum belay_admit, or-ed; default: with token_keys TOKEN, else KEY */
@@ -73,8 +85,8 @@ struct belay_server_opts {
  * @param out  the server, to end with belay_server_destroy(); untouched on failure, and nothing is
  *             left behind then
  * @return BELAY_OK, BELAY_E_INVALID (belay_error() names the field), BELAY_E_ADDRESS,
- * BELAY_E_IN_USE, BELAY_E_KEY (key_file, token_keys), BELAY_E_NO_MEMORY, BELAY_E_ENET_PORT,
- * BELAY_E_SYSTEM
+ * BELAY_E_IN_USE, BELAY_E_KEY (key_file, token_keys; the state taken over), BELAY_E_NO_MEMORY,
+ * BELAY_E_ENET_PORT, BELAY_E_GONE (take_over: nobody hands over there), BELAY_E_SYSTEM
  */
 enum belay_result belay_server_start(struct belay_server **out,
                                      const struct belay_server_opts *opts);
@@ -90,6 +102,26 @@ enum belay_result belay_server_start(struct belay_server **out,
  */
 enum belay_result belay_server_drain(struct belay_server *server, uint32_t deadline_ms,
                                      const char *go_to);
+
+/**
+ * A graceful restart: gives the socket, the keys and the sessions to the next process, which starts
+ * with options.take_over naming the same path. Waits for it for up to BELAY_HAND_OVER_MS, and goes
+ * on serving meanwhile; what comes is not polled, so clients send it again to the next process. Not
+ * in a simulation.
+ *
+ * On success this server is silent and has no sessions any more, without a CLOSED event: destroy
+ * it. In the next process there is an OPEN for each session, under a new handle and without user
+ * pointer; what is sent to it waits. Its client notices the loss of its link, if at all, for about
+ * a round trip (DOWN, RESUMED), and reliable messages arrive exactly once, those included that were
+ * waiting here. Sessions that are closing or not logged in yet are not handed over. On failure this
+ * server goes on as if nothing had been.
+ *
+ * @param path  of the Unix socket, made here for this user alone, and removed
+ * @return BELAY_OK, BELAY_E_GONE (nobody asked), BELAY_E_IN_USE (another process hands over there),
+ *         BELAY_E_INVALID (the path; a simulation), BELAY_E_STATE (stopped), BELAY_E_NO_MEMORY,
+ *         BELAY_E_SYSTEM (the next process did not take over)
+ */
+enum belay_result belay_server_hand_over(struct belay_server *server, const char *path);
 
 /**
  * Ends every session with BELAY_REASON_SERVER_STOPPED, come_back true: what is queued goes out and

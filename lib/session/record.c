@@ -1,0 +1,167 @@
+/* Both sides are this version of the library and were given the same channels: who reads checks
+ * that first. Still, each length is checked here. */
+#include "lib/session/record.h"
+
+#include "common/error.h"
+#include "lib/session/parts.h"
+#include <string.h>
+
+#define HEAD_SIZE    128U /* of a session, its fixed fields */
+#define CHANNEL_SIZE 20U
+#define MESSAGE_SIZE 9U
+
+size_t bl_record_size_max(const struct bl_session *session) {
+    return HEAD_SIZE + (size_t)CHANNEL_SIZE * session->shared->channel_count +
+           (size_t)MESSAGE_SIZE * session->queued_messages + session->queued_bytes;
+}
+
+static uint32_t life_left(const struct bl_outgoing *message, bl_time now) {
+    if (message->expires_at == BL_TIME_NEVER) {
+        return BELAY_FOREVER;
+    }
+    return message->expires_at > now ? bl_to_ms(message->expires_at - now) : 0;
+}
+
+static void write_message(struct bl_writer *writer, const struct bl_outgoing *message,
+                          bl_time now) {
+    uint32_t size = message->expired ? 0 : message->size;
+    bl_write_u32(writer, size);
+    bl_write_u8(writer, message->expired);
+    bl_write_u32(writer, life_left(message, now));
+    for (uint32_t i = 0; size > 0 && i < message->packet_count; i++) {
+        struct bl_span part = bl_outgoing_part(message, i);
+        bl_write_bytes(writer, part.data, part.size);
+    }
+}
+
+static void write_reliable(struct bl_writer *writer, const struct bl_session_channel *channel,
+                           bl_time now) {
+    const struct bl_send_stream *send = &channel->send;
+    bl_write_u32(writer, channel->receive.handled);
+    bl_write_u32(writer, send->first_sequence);
+    bl_write_u32(writer, send->begun);
+    bl_write_u32(writer, send->messages.count);
+    for (uint32_t i = 0; i < send->messages.count; i++) {
+        write_message(writer, bl_ring_at(&send->messages, i), now);
+    }
+}
+
+void bl_record_write(struct bl_writer *writer, const struct bl_session *session) {
+    const struct bl_shared *shared = session->shared;
+    bl_write_bytes(writer, session->name, sizeof session->name);
+    bl_write_bytes(writer, session->identity, sizeof session->identity);
+    bl_write_u32(writer, session->generation);
+    bl_write_u32(writer, session->attempt_generation);
+    bl_write_u64(writer, session->attempt);
+    bl_write_u32(writer, session->features);
+    bl_write_u32(writer, bl_to_ms(session->heartbeat));
+    bl_write_u32(writer, bl_to_ms(session->lost));
+    bl_write_u32(writer, bl_to_ms(session->resume_window));
+    bl_write_u16(writer, session->peer_credit.messages);
+    bl_write_u32(writer, session->peer_credit.bytes);
+    bl_write_u32(writer, session->resumes);
+    bl_write_u32(writer, session->migrations);
+    bl_write_u64(writer, session->messages_in);
+    bl_write_u64(writer, session->messages_out);
+    bl_write_u64(writer, session->bytes_in);
+    bl_write_u64(writer, session->bytes_out);
+    for (uint8_t i = 0; i < shared->channel_count; i++) {
+        if (shared->channels[i].mode == BELAY_RELIABLE) {
+            write_reliable(writer, &session->channels[i], shared->now);
+        } else {
+            bl_write_u32(writer, session->channels[i].unreliable.sent);
+            bl_write_u32(writer, session->channels[i].unreliable.newest);
+        }
+    }
+}
+
+static bool read_message(struct bl_reader *reader, struct bl_session *session,
+                         struct bl_send_stream *stream) {
+    uint32_t size = bl_read_u32(reader);
+    bool expired = bl_read_u8(reader) == 1;
+    uint32_t life = bl_read_u32(reader);
+    const uint8_t *data = bl_read_span(reader, size);
+    bl_time expires =
+        life == BELAY_FOREVER ? BL_TIME_NEVER : session->shared->now + bl_from_ms(life);
+    if (reader->failed || size > BELAY_MESSAGE_MAX || (expired && size > 0) ||
+        (expired ? bl_send_stream_push_skip(stream)
+                 : bl_send_stream_push(stream, data, size, expires)) != BELAY_OK) {
+        return false;
+    }
+    session->queued_messages++;
+    session->queued_bytes += size;
+    session->expired_messages += expired;
+    bl_room_take(session, size);
+    return true;
+}
+
+static bool read_reliable(struct bl_reader *reader, struct bl_session *session, uint8_t number) {
+    struct bl_session_channel *channel = &session->channels[number];
+    uint32_t handled = bl_read_u32(reader);
+    uint32_t first = bl_read_u32(reader);
+    uint32_t begun = bl_read_u32(reader);
+    uint32_t count = bl_read_u32(reader);
+    channel->receive.received = channel->receive.handled = handled;
+    session->report_channels |= (uint16_t)((handled != 0) << number);
+    bl_send_stream_start_at(&channel->send, first);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!read_message(reader, session, &channel->send)) {
+            return false;
+        }
+    }
+    channel->send.begun = begun;
+    return !reader->failed && begun + 1 - first <= count;
+}
+
+static bool read_channels(struct bl_reader *reader, struct bl_session *session) {
+    const struct bl_shared *shared = session->shared;
+    for (uint8_t i = 0; i < shared->channel_count; i++) {
+        if (shared->channels[i].mode != BELAY_RELIABLE) {
+            session->channels[i].unreliable.sent = bl_read_u32(reader);
+            session->channels[i].unreliable.newest = bl_read_u32(reader);
+        } else if (!read_reliable(reader, session, i)) {
+            return false;
+        }
+    }
+    return !reader->failed;
+}
+
+static bool read_session(struct bl_reader *reader, struct bl_session *session) {
+    session->generation = bl_read_u32(reader);
+    session->attempt_generation = bl_read_u32(reader);
+    session->attempt = bl_read_u64(reader);
+    session->features = bl_read_u32(reader) & session->shared->features;
+    session->heartbeat = bl_from_ms(bl_read_u32(reader));
+    session->lost = bl_from_ms(bl_read_u32(reader));
+    session->resume_window = bl_from_ms(bl_read_u32(reader));
+    session->peer_credit.messages = bl_read_u16(reader);
+    session->peer_credit.bytes = bl_read_u32(reader);
+    session->resumes = bl_read_u32(reader);
+    session->migrations = bl_read_u32(reader);
+    session->messages_in = bl_read_u64(reader);
+    session->messages_out = bl_read_u64(reader);
+    session->bytes_in = bl_read_u64(reader);
+    session->bytes_out = bl_read_u64(reader);
+    return session->heartbeat > 0 && session->lost > 0 && session->resume_window > 0 &&
+           read_channels(reader, session);
+}
+
+enum belay_result bl_record_read(struct bl_reader *reader, struct bl_coordinator *coordinator) {
+    uint8_t name[BL_SESSION_NAME_SIZE], user_id[16];
+    bl_read_copy(reader, name, sizeof name);
+    bl_read_copy(reader, user_id, sizeof user_id);
+    if (reader->failed) {
+        return bl_fail(BELAY_E_KEY, "take_over: the records are cut short");
+    }
+    struct bl_session *session = bl_coordinator_adopt(coordinator, name, user_id);
+    if (session == NULL) {
+        return bl_fail(BELAY_E_NO_MEMORY, "take_over: no room for all sessions; session_max must "
+                                          "not be less than before");
+    }
+    if (!read_session(reader, session)) {
+        bl_coordinator_remove(coordinator, session->handle);
+        return bl_fail(BELAY_E_KEY, "take_over: a session's record cannot be read");
+    }
+    bl_session_hold(session);
+    return BELAY_OK;
+}
