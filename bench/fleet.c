@@ -24,6 +24,7 @@ static bool start_server(struct bl_fleet *fleet) {
     opts.admit = BELAY_ADMIT_KEY | (opts.token_keys != NULL ? BELAY_ADMIT_TOKEN : 0);
     opts.handshake_rate = BELAY_FOREVER; /* they are all from one network */
     opts.hooks = fleet->opts.hooks;
+    opts.lost_ms = fleet->opts.lost_ms;
     opts.state_events = fleet->opts.state_events;
     opts.channels = fleet->opts.channels;
     opts.channel_count = fleet->opts.channel_count;
@@ -35,6 +36,7 @@ static bool start_client(struct bl_fleet *fleet, uint32_t index) {
     struct belay_connect_opts to = BELAY_CONNECT_OPTS_INIT;
     struct belay_client **client = &fleet->clients[index].client;
     opts.sim = fleet->sim;
+    opts.hooks = fleet->opts.client_hooks;
     opts.state_events = fleet->opts.state_events;
     opts.channels = fleet->opts.channels;
     opts.channel_count = fleet->opts.channel_count;
@@ -48,6 +50,7 @@ static bool start_client(struct bl_fleet *fleet, uint32_t index) {
 
 bool bl_fleet_start(struct bl_fleet *fleet, const struct bl_fleet_opts *opts) {
     *fleet = (struct bl_fleet){.opts = *opts, .sim = belay_sim_create(opts->seed)};
+    fleet->opts.tick_ms = opts->tick_ms != 0 ? opts->tick_ms : BL_FLEET_TICK_MS;
     fleet->clients = calloc(opts->client_count, sizeof *fleet->clients);
     if (fleet->sim == NULL || fleet->clients == NULL) {
         bl_fleet_finish(fleet);
@@ -137,8 +140,8 @@ static void poll_client(struct bl_fleet *fleet, uint32_t index) {
 }
 
 void bl_fleet_tick(struct bl_fleet *fleet) {
-    belay_sim_advance(fleet->sim, BL_FLEET_TICK_MS);
-    fleet->now_ms += BL_FLEET_TICK_MS;
+    belay_sim_advance(fleet->sim, fleet->opts.tick_ms);
+    fleet->now_ms += fleet->opts.tick_ms;
     poll_server(fleet);
     for (uint32_t i = 0; i < fleet->opts.client_count; i++) {
         poll_client(fleet, i);

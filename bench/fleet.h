@@ -31,7 +31,10 @@ struct bl_fleet_opts {
     bool state_events;       /* for `other` */
     const char *token_keys;  /* of a server that lets in by token and by key; else by key alone */
     uint32_t spare_sessions; /* beyond the clients' */
-    const struct belay_hooks *hooks; /* the server's memory; may be NULL */
+    uint32_t tick_ms;        /* 0 = BL_FLEET_TICK_MS */
+    uint32_t lost_ms;        /* of both sides; 0 = the default */
+    const struct belay_hooks *hooks;        /* the server's memory; may be NULL */
+    const struct belay_hooks *client_hooks; /* the clients'; may be NULL */
 };
 
 struct bl_fleet_client {

@@ -27,6 +27,10 @@ static const struct goal {
     {"logins", "secured logins per CPU second of the server", bl_goal_logins},
     {"rebind", "gaps and losses when a client's address changes", bl_goal_rebind},
     {"abuse", "10 million hostile datagrams beside honest players", bl_goal_abuse},
+    {"resume", "how fast a session is back when the network is, and what it lost", bl_goal_resume},
+    {"soaksim", "a simulated day of cuts, loss and changes of address", bl_goal_soaksim},
+    {"exhaustive", "the resume exchange under every loss, delay and second loss of its link",
+     bl_goal_exhaustive},
 };
 #define GOAL_COUNT (sizeof goals / sizeof *goals)
 

@@ -51,5 +51,8 @@ void bl_goal_handshake(struct bl_goal_run *run);
 void bl_goal_logins(struct bl_goal_run *run);
 void bl_goal_rebind(struct bl_goal_run *run);
 void bl_goal_abuse(struct bl_goal_run *run);
+void bl_goal_resume(struct bl_goal_run *run);
+void bl_goal_soaksim(struct bl_goal_run *run);
+void bl_goal_exhaustive(struct bl_goal_run *run);
 
 #endif

@@ -27,6 +27,11 @@ void bl_neutral_port_enter(struct belay_sim *sim, uint64_t seed) {
     bl_random_init_seeded(&network.random, seed);
 }
 
+void bl_neutral_port_link(ENetSocket socket, const struct belay_link *link) {
+    const void *owner = &network.sockets[socket];
+    belay_sim_link(network.sim, (struct belay_client *)(uintptr_t)owner, link);
+}
+
 static struct bl_address from_enet(const ENetAddress *address) {
     struct bl_address out = {.ip = {[10] = 0xFF, [11] = 0xFF}, .port = address->port};
     memcpy(out.ip + 12, &address->host, 4);

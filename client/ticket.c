@@ -22,20 +22,6 @@ void bl_client_ticket_aim(struct bl_client_ticket *kept, struct bl_dial_target *
     target->resume.attempt = kept->attempt;
 }
 
-/** Of the channels as HELLO would declare them. */
-static uint64_t hash_channels(const struct bl_shared *shared) {
-    char text[BELAY_CHANNELS_MAX * (BELAY_CHANNEL_NAME_MAX + 2) + 1];
-    struct bl_writer writer = bl_writer_of(text, sizeof text - 1);
-    for (uint8_t i = 0; i < shared->channel_count; i++) {
-        const struct bl_channel *channel = &shared->channels[i];
-        bl_write_u8(&writer, (uint8_t)('0' + channel->mode));
-        bl_write_bytes(&writer, channel->name, strlen(channel->name));
-        bl_write_u8(&writer, '\n');
-    }
-    text[bl_writer_size(&writer)] = '\0';
-    return bl_wire_hash(text);
-}
-
 static void write_addresses(struct bl_writer *writer, const struct bl_dial_target *target) {
     bl_write_u8(writer, (uint8_t)target->address_count);
     for (size_t i = 0; i < target->address_count; i++) {
@@ -51,7 +37,7 @@ size_t bl_client_ticket_write(uint8_t *out, const struct bl_client_ticket *kept,
     struct bl_writer writer = bl_writer_of(out, BELAY_TICKET_SIZE_MAX);
     bl_write_bytes(&writer, magic, sizeof magic);
     bl_write_u64(&writer, game);
-    bl_write_u64(&writer, hash_channels(session->shared));
+    bl_write_u64(&writer, bl_shared_hash_channels(session->shared));
     bl_write_bytes(&writer, kept->ticket, sizeof kept->ticket);
     bl_write_bytes(&writer, kept->resume_key.bytes, sizeof kept->resume_key.bytes);
     bl_write_bytes(&writer, session->identity, sizeof session->identity);
@@ -106,7 +92,7 @@ enum belay_result bl_client_ticket_read(struct bl_client_ticket *kept, struct bl
         terms.heartbeat == 0 || terms.lost == 0) {
         return bl_fail(BELAY_E_KEY, "ticket: not one, or cut short; give what a TICKET event had");
     }
-    if (its_game != game || channels != hash_channels(session->shared)) {
+    if (its_game != game || channels != bl_shared_hash_channels(session->shared)) {
         return bl_fail(BELAY_E_KEY, "ticket: of a client with another game or other channels");
     }
     memcpy(kept->ticket, ticket, sizeof kept->ticket);

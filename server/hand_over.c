@@ -22,20 +22,6 @@
 #define ANSWER_SIZE   1U
 #define LOOK_INTERVAL (20 * BL_MILLISECOND) /* for the next process, while it is waited for */
 
-/** What both sides must have been started with alike. */
-static uint64_t hash_setting(const struct belay_server *server) {
-    const struct bl_shared *shared = &server->loop.shared;
-    char text[BELAY_CHANNELS_MAX * (BELAY_CHANNEL_NAME_MAX + 2) + 1];
-    struct bl_writer writer = bl_writer_of(text, sizeof text - 1);
-    for (uint8_t i = 0; i < shared->channel_count; i++) {
-        bl_write_u8(&writer, (uint8_t)('0' + shared->channels[i].mode));
-        bl_write_bytes(&writer, shared->channels[i].name, strlen(shared->channels[i].name));
-        bl_write_u8(&writer, '\n');
-    }
-    text[bl_writer_size(&writer)] = '\0';
-    return bl_wire_hash(text);
-}
-
 /* ---- the old process */
 
 static const struct bl_session *next_kept(const struct belay_server *server,
@@ -54,7 +40,7 @@ static void write_head(struct bl_writer *writer, const struct belay_server *serv
     const struct bl_admission *rules = &server->admission.rules;
     bl_write_u16(writer, VERSION);
     bl_write_u64(writer, server->game);
-    bl_write_u64(writer, hash_setting(server));
+    bl_write_u64(writer, bl_shared_hash_channels(&server->loop.shared));
     bl_write_u64(writer, rules->run);
     bl_write_bytes(writer, rules->key.secret.bytes, BL_SECRET_SIZE);
     bl_write_u8(writer, (uint8_t)rules->ticket_keys->count);
@@ -201,7 +187,8 @@ static enum belay_result check_state(struct bl_take_over *taken,
                        version, VERSION);
     }
     uint64_t game = bl_read_u64(&taken->reader);
-    if (game != server->game || bl_read_u64(&taken->reader) != hash_setting(server)) {
+    if (game != server->game ||
+        bl_read_u64(&taken->reader) != bl_shared_hash_channels(&server->loop.shared)) {
         return bl_fail(BELAY_E_INVALID,
                        "take_over: the other process has another game, or other channels");
     }

@@ -29,15 +29,6 @@ int board_count_open(const struct board *board) {
     return count;
 }
 
-int board_count_left(const struct board *board) {
-    int count = 0;
-    for (int i = 0; i < CAST_SIZE; i++) {
-        const struct row *row = &board->rows[i];
-        count += row->session_closed && row->session.code == BELAY_REASON_LEFT;
-    }
-    return count;
-}
-
 static void fail(struct board *board, const char *who, const char *text) {
     board_say(board, TONE_BAD, "%s: %s", who, text);
     board->failed = true;
@@ -55,14 +46,26 @@ static void take_from_host(struct board *board, const struct report *report) {
     }
 }
 
+/** Once all who were to stay have left. */
+static void tell_left(struct board *board) {
+    int staying = 0;
+    for (int i = 0; i < CAST_SIZE; i++) {
+        if (cast_is_to_stay(i)) {
+            const struct row *row = &board->rows[i];
+            if (!row->session_closed || row->session.code != BELAY_REASON_LEFT) {
+                return;
+            }
+            staying++;
+        }
+    }
+    board_say(board, TONE_GOOD, "All %d who were left have finished and said goodbye.", staying);
+}
+
 static void tell_session_closed(struct board *board, const char *name,
                                 const struct report *report) {
     switch (report->code) {
     case BELAY_REASON_LEFT:
-        if (board_count_left(board) == CAST_SIZE - 3) {
-            board_say(board, TONE_GOOD, "All %d who were left have finished and said goodbye.",
-                      CAST_SIZE - 3);
-        }
+        tell_left(board);
         break;
     case BELAY_REASON_TIMEOUT:
         board_say(board, TONE_WARN, "%s has timed out. %u messages for it were never handled.",
@@ -70,6 +73,7 @@ static void tell_session_closed(struct board *board, const char *name,
         break;
     case BELAY_REASON_BAD_LOGIN:
     case BELAY_REASON_KICKED: /* told when the client has heard it */
+    case BELAY_REASON_REPLACED:
         break;
     default:
         board_say(board, TONE_BAD, "The server has closed %s: %s", name, report->text);
@@ -77,31 +81,66 @@ static void tell_session_closed(struct board *board, const char *name,
     }
 }
 
+static void take_link(struct board *board, struct row *row, const struct report *report) {
+    const char *name = cast[report->who].name;
+    if (report->moved) {
+        row->moved = true;
+        board_say(board, TONE_GOOD, "%s has moved, and its session with it.", name);
+    }
+    if (report->suspect && !row->is_suspect) {
+        row->was_suspect = true;
+        board_say(board, TONE_WARN, "%s is silent: the server suspects that it is gone.", name);
+    } else if (!report->suspect && row->is_suspect) {
+        board_say(board, TONE_GOOD, "%s is heard again, and gets the %u messages that waited.",
+                  name, row->waited);
+    }
+    row->is_suspect = report->suspect;
+}
+
+static void take_resumed(struct board *board, struct row *row, const struct report *report) {
+    const char *name = cast[report->who].name;
+    const struct belay_gap *up = report_gap(report, true), *down = report_gap(report, false);
+    row->resumed = true;
+    row->is_suspect = false;
+    row->session_resumed = *report;
+    if (report->gap_count == 0) {
+        board_say(board, TONE_GOOD, "%s is RESUMED after %.1f s, and gets the %u that waited.",
+                  name, report->down_ms / 1000.0, row->waited);
+        return;
+    }
+    board_say(board, TONE_GOOD, "%s is RESUMED from its ticket. Its session had never ended.",
+              name);
+    if (up != NULL && down != NULL) {
+        board_say(board, TONE_WARN,
+                  "Both are told: what it sent from %u on is lost, %u-%u may repeat.", up->from,
+                  down->from, down->to);
+    }
+}
+
 static void take_from_session(struct board *board, const struct report *report) {
     struct row *row = &board->rows[report->who];
-    const char *name = cast[report->who].name;
     row->waited = report->queued > row->waited ? report->queued : row->waited;
     switch (report->event) {
     case BELAY_EVENT_OPEN:
         row->was_opened = true;
         break;
     case BELAY_EVENT_LINK:
-        row->was_suspect |= report->suspect;
-        if (report->suspect) {
-            board_say(board, TONE_WARN, "%s is silent: the server suspects that it is gone.", name);
-        } else {
-            board_say(board, TONE_GOOD, "%s is heard again, and gets the %u messages that waited.",
-                      name, row->waited);
-        }
+        take_link(board, row, report);
         break;
     case BELAY_EVENT_DOWN:
         row->was_down = true;
-        board_say(board, TONE_WARN, "%s was silent for %d s: lost. Its session is kept for %.1f s.",
-                  name, LOST_MS / 1000, report->wait_ms / 1000.0);
+        row->is_suspect = false;
+        row->down_at = board->now;
+        board_say(board, TONE_WARN,
+                  "%s is DOWN after %u s of silence. Its session is kept for %u s.",
+                  cast[report->who].name, BELAY_LOST_MS_DEFAULT / 1000, report->wait_ms / 1000);
+        break;
+    case BELAY_EVENT_RESUMED:
+        take_resumed(board, row, report);
         break;
     case BELAY_EVENT_CLOSED:
         row->session_closed = true;
-        tell_session_closed(board, name, report);
+        tell_session_closed(board, cast[report->who].name, report);
         break;
     default:
         break;
@@ -115,15 +154,16 @@ static void take_from_client(struct board *board, const struct report *report) {
         fail(board, name, report->text);
     } else if (report->event == BELAY_EVENT_DOWN) {
         row->client_down = true;
-        board_say(board, TONE_BAD, "%s has lost the server: %s", name, report->text);
+        board_say(board, TONE_WARN, "%s has lost the server, too, and goes on dialling.", name);
+    } else if (report->event == BELAY_EVENT_RESUMED) {
+        row->client_resumed = *report;
     } else if (report->event == BELAY_EVENT_CLOSED) {
         row->client_closed = true;
         if (report->code == BELAY_REASON_BAD_LOGIN) {
             board_say(board, TONE_WARN, "%s is refused, and hears why: \"%s\".", name,
                       report->text);
         } else if (report->by != BELAY_WHO_LOCAL) {
-            board_say(board, TONE_WARN, "%s has got its last messages, then the reason: \"%s\".",
-                      name, report->text);
+            board_say(board, TONE_WARN, "%s hears, last of all: \"%s\".", name, report->text);
         }
     }
 }
@@ -144,16 +184,17 @@ void board_take(struct board *board, const struct report *report) {
     }
 }
 
-void board_end(struct board *board, pid_t pid, int wait_status) {
-    if (pid == board->server_pid) {
-        board->server_ended = true;
-        board->server_status = wait_status;
+static void end_task(struct task *task, pid_t pid, int wait_status) {
+    if (task->pid == pid) {
+        task->process = PROCESS_ENDED;
+        task->wait_status = wait_status;
     }
+}
+
+void board_end(struct board *board, pid_t pid, int wait_status) {
+    end_task(&board->server, pid, wait_status);
+    end_task(&board->network, pid, wait_status);
     for (int i = 0; i < CAST_SIZE; i++) {
-        struct row *row = &board->rows[i];
-        if (row->pid == pid) {
-            row->process = PROCESS_ENDED;
-            row->wait_status = wait_status;
-        }
+        end_task(&board->rows[i].task, pid, wait_status);
     }
 }

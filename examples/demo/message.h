@@ -16,7 +16,7 @@ enum message_kind {
 
 struct message {
     uint32_t kind;
-    uint32_t number; /* from 1, in each direction of each session */
+    uint32_t number; /* from 1, in each direction of each session; see LIFE_STEP */
     uint32_t echo;   /* the number of the message that this one answers, or 0 */
 };
 

@@ -43,6 +43,43 @@ void report_set_text(struct report *report, const char *text) {
     snprintf(report->text, sizeof report->text, "%s", text);
 }
 
+void report_set_event(struct report *report, const struct belay_event *ev) {
+    const struct belay_reason *reason = NULL;
+    report->event = ev->type;
+    if (ev->type == BELAY_EVENT_LINK) {
+        report->suspect = ev->link.suspect;
+        report->moved = ev->link.migrated;
+    } else if (ev->type == BELAY_EVENT_DOWN) {
+        reason = ev->down.reason;
+        report->wait_ms = ev->down.window_ms;
+    } else if (ev->type == BELAY_EVENT_RESUMED) {
+        report->down_ms = ev->resumed.down_ms;
+        report->gap_count = ev->resumed.gap_count;
+        for (uint32_t i = 0; i < ev->resumed.gap_count && i < REPORT_GAPS_MAX; i++) {
+            report->gaps[i] = ev->resumed.gaps[i];
+        }
+    } else if (ev->type == BELAY_EVENT_CLOSED) {
+        reason = ev->closed.reason;
+        report->state = ev->closed.info->state;
+        report->unacked = ev->closed.unacked;
+    }
+    if (reason != NULL) {
+        report->code = reason->code;
+        report->by = reason->who;
+        report->come_back = reason->come_back;
+        report_set_text(report, reason->text);
+    }
+}
+
+const struct belay_gap *report_gap(const struct report *report, bool inbound) {
+    for (uint32_t i = 0; i < report->gap_count && i < REPORT_GAPS_MAX; i++) {
+        if (report->gaps[i].inbound == inbound) {
+            return &report->gaps[i];
+        }
+    }
+    return NULL;
+}
+
 bool order_send(int pipe, const struct order *order) {
     return write_whole(pipe, order, sizeof *order);
 }

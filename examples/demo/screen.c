@@ -1,19 +1,19 @@
 #define _DEFAULT_SOURCE
 #include "examples/demo/screen.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define WIDTH        80
 #define FRAME_S      0.2
 #define TABLE_S      4.0             /* between tables where there is no terminal */
-#define TABLE_LINES  (CAST_SIZE + 5) /* head, table, and the line where the cursor rests */
+#define TABLE_LINES  (CAST_SIZE + 4) /* head, table, and the line where the cursor rests */
 #define COMMENTS_MIN 3
 #define COMMENTS_MAX 16
 #define NOTE_WIDTH   21
+#define STATE_SIZE   24
+#define NUMBER_SIZE  16
 #define MANY_QUEUED  10 /* more than a healthy client ever has */
 
 #define HIDE_CURSOR  "\033[?25l"
@@ -41,106 +41,97 @@ void screen_open(struct screen *screen) {
     }
 }
 
-/** What will happen to somebody, before it does. */
-static const char *plan_of(enum role role) {
-    static const char *const plans[] = {
-        [ROLE_STAYS] = "",
-        [ROLE_REFUSED] = "has wrong password",
-        [ROLE_EVICTED] = "will be evicted",
-        [ROLE_KILLED] = "will be killed",
-        [ROLE_STOPPED] = "will be stopped",
+/** How the session stands at the server. */
+static enum tone describe(const struct board *board, const struct row *row, char text[STATE_SIZE]) {
+    static const char *const ends[] = {
+        [BELAY_REASON_LEFT] = "left",         [BELAY_REASON_TIMEOUT] = "timed out",
+        [BELAY_REASON_KICKED] = "evicted",    [BELAY_REASON_BAD_LOGIN] = "refused",
+        [BELAY_REASON_REPLACED] = "replaced",
     };
-    return plans[role];
+    const struct report *session = &row->session;
+    enum tone tone = TONE_GOOD;
+    const char *word = "online";
+    if (row->session_closed) {
+        bool known = session->code < sizeof ends / sizeof ends[0] && ends[session->code] != NULL;
+        word = known ? ends[session->code] : "closed";
+        tone = TONE_FAINT;
+    } else if (!row->was_opened) {
+        word = row->task.process == PROCESS_NONE ? "-" : "connecting";
+        tone = TONE_FAINT;
+    } else if (session->state == BELAY_RECONNECT_PENDING) {
+        snprintf(text, STATE_SIZE, "down %.0f s", board->now - row->down_at);
+        return TONE_BAD;
+    } else if (session->state == BELAY_RECONNECTING) {
+        word = "resuming";
+        tone = TONE_WARN;
+    } else if (row->is_suspect) {
+        word = "suspect";
+        tone = TONE_WARN;
+    } else if (row->resumed) {
+        word = row->life > 0 ? "back from ticket" : "resumed";
+    } else if (row->moved) {
+        word = "moved";
+    }
+    snprintf(text, STATE_SIZE, "%s", word);
+    return tone;
 }
 
-static const char *note_of(const struct row *row, enum role role, enum tone *tone) {
-    *tone = TONE_WARN;
-    if (row->session_closed && row->session.code == BELAY_REASON_TIMEOUT) {
-        return "timed out";
-    }
+/** What has been done to somebody, or will be. */
+static const char *note_of(const struct row *row, const struct actor *actor, enum tone *tone) {
+    *tone = TONE_FAINT;
     if (row->client_closed && row->client.code == BELAY_REASON_LEFT) {
-        *tone = TONE_FAINT;
         return "finished and left";
     }
-    if (row->client_closed) {
-        return row->client.text;
+    if (row->note == NULL) {
+        return actor->plan;
     }
-    if (row->process == PROCESS_STOPPED) {
-        return "stopped (SIGSTOP)";
-    }
-    if (row->process == PROCESS_ENDED) {
-        bool killed = WIFSIGNALED(row->wait_status) && WTERMSIG(row->wait_status) == SIGKILL;
-        return killed ? "killed (SIGKILL)" : "its process ended";
-    }
-    if (role == ROLE_STOPPED && row->was_suspect) {
-        *tone = TONE_GOOD;
-        return "goes on";
-    }
-    *tone = TONE_FAINT;
-    return plan_of(role);
+    *tone = TONE_WARN;
+    return row->note;
 }
 
-/** The session as the server sees it. */
-static const char *state_of(const struct row *row, enum tone *tone) {
-    const struct report *session = &row->session;
-    *tone = TONE_FAINT;
-    if (row->process == PROCESS_NONE) {
-        return "-";
+static void format_number(char text[NUMBER_SIZE], bool shown, uint32_t number, const char *unit) {
+    if (shown) {
+        snprintf(text, NUMBER_SIZE, "%u%s", number, unit);
+    } else {
+        snprintf(text, NUMBER_SIZE, "-");
     }
-    if (!row->was_opened && !row->session_closed) {
-        return "connecting";
-    }
-    if (!row->session_closed) {
-        *tone = session->state != BELAY_LOGGED_IN ? TONE_BAD
-                : session->suspect                ? TONE_WARN
-                                                  : TONE_GOOD;
-    }
-    return session->suspect && session->state == BELAY_LOGGED_IN ? "LOGGED_IN, silent"
-                                                                 : belay_state_name(session->state);
 }
 
-static void draw_row(const struct row *row, const struct actor *actor) {
-    enum tone state_tone, note_tone;
-    const char *state = state_of(row, &state_tone);
-    const char *note = note_of(row, actor->role, &note_tone);
-    char pid[12] = "-", rtt[16] = "-";
+static void draw_row(const struct board *board, int who) {
+    const struct row *row = &board->rows[who];
+    const struct books *books = board->shelf->of_client[who];
+    enum tone note_tone;
+    const char *note = note_of(row, &cast[who], &note_tone);
+    char state[STATE_SIZE], pid[NUMBER_SIZE], rtt[NUMBER_SIZE];
+    enum tone state_tone = describe(board, row, state);
     bool on = row->was_opened && !row->session_closed;
-    bool linked = on && row->session.state == BELAY_LOGGED_IN;
     enum tone queue_tone = row->session.queued > MANY_QUEUED ? TONE_WARN : TONE_PLAIN;
-    if (row->pid != 0) {
-        snprintf(pid, sizeof pid, "%d", (int)row->pid);
-    }
-    if (linked && row->session.rtt_ms == 0) {
-        snprintf(rtt, sizeof rtt, "<1 ms");
-    } else if (linked) {
-        snprintf(rtt, sizeof rtt, "%u ms", row->session.rtt_ms);
-    }
+    format_number(pid, row->task.pid != 0, (uint32_t)row->task.pid, "");
+    format_number(rtt, on && row->session.state == BELAY_LOGGED_IN, row->session.rtt_ms, " ms");
     printf("%s%-6s%s %7s  %s%-17s%s %6s %5u %5u %s%6u%s  %s%.*s%s", tone_on(TONE_STRONG),
-           actor->name, tone_off(), pid, tone_on(state_tone), state, tone_off(), rtt,
-           row->client.account.sent, row->client.account.got.distinct, tone_on(queue_tone),
-           on ? row->session.queued : 0, tone_off(), tone_on(note_tone), NOTE_WIDTH, note,
-           tone_off());
+           cast[who].name, tone_off(), pid, tone_on(state_tone), state, tone_off(), rtt,
+           books[0].sent + books[1].sent, books[0].got.distinct + books[1].got.distinct,
+           tone_on(queue_tone), on ? row->session.queued : 0, tone_off(), tone_on(note_tone),
+           NOTE_WIDTH, note, tone_off());
 }
 
 static void draw_totals(const struct board *board) {
     uint32_t sent = 0, got = 0, queued = 0;
     int on = 0;
-    char pid[12] = "-";
+    char pid[NUMBER_SIZE];
     for (int i = 0; i < CAST_SIZE; i++) {
         const struct row *row = &board->rows[i];
-        sent += row->session.account.sent;
-        got += row->session.account.got.distinct;
+        sent += board->shelf->of_server[i].sent;
+        got += board->shelf->of_server[i].got.distinct;
         on += row->was_opened && !row->session_closed;
         queued += row->session_closed ? 0 : row->session.queued;
     }
-    if (board->server_pid != 0) {
-        snprintf(pid, sizeof pid, "%d", (int)board->server_pid);
-    }
+    format_number(pid, board->server.pid != 0, (uint32_t)board->server.pid, "");
     printf("%sserver%s %7s  %2d session%s %13s %5u %5u %6u  %s", tone_on(TONE_STRONG), tone_off(),
            pid, on, on == 1 ? " " : "s", "", sent, got, queued,
-           board->server_ended ? "stopped"
-           : board->draining   ? "drains"
-                               : "");
+           board->server.process == PROCESS_ENDED ? "stopped"
+           : board->draining                      ? "drains"
+                                                  : "");
 }
 
 static void end_line(struct screen *screen) {
@@ -149,34 +140,20 @@ static void end_line(struct screen *screen) {
 }
 
 static void draw_head(struct screen *screen, const struct board *board) {
-    static const struct {
-        enum role role;
-        const char *fate;
-    } watched[] = {
-        {ROLE_REFUSED, "wrong password"},
-        {ROLE_KILLED, "killed"},
-        {ROLE_EVICTED, "evicted"},
-        {ROLE_STOPPED, "stopped for 3 s"},
-    };
     char title[WIDTH];
-    snprintf(title, sizeof title, "Belay: one server and %d clients, %d processes on UDP port %u",
-             CAST_SIZE, CAST_SIZE + 1, board->port);
+    snprintf(title, sizeof title,
+             "Belay: one server and %d clients, each a process, on UDP port %u", CAST_SIZE,
+             board->port);
     printf("%s%-71s%5.1f s%s", tone_on(TONE_STRONG), title, board->now, tone_off());
-    end_line(screen);
-    fputs("Watch ", stdout);
-    for (size_t i = 0; i < sizeof watched / sizeof watched[0]; i++) {
-        printf("%s%s%s%s (%s)", i > 0 ? ", " : "", tone_on(TONE_STRONG),
-               cast[cast_find(watched[i].role)].name, tone_off(), watched[i].fate);
-    }
     end_line(screen);
 }
 
 static void draw_table(struct screen *screen, const struct board *board) {
-    printf("%s%-6s %7s  %-17s %6s %5s %5s %6s  %s%s", tone_on(TONE_FAINT), "who", "pid",
-           "state at server", "rtt", "sent", "got", "queued", "note", tone_off());
+    printf("%s%-6s %7s  %-17s %6s %5s %5s %6s  %s%s", tone_on(TONE_FAINT), "who", "pid", "session",
+           "rtt", "sent", "got", "queued", "note", tone_off());
     end_line(screen);
     for (int i = 0; i < CAST_SIZE; i++) {
-        draw_row(&board->rows[i], &cast[i]);
+        draw_row(board, i);
         end_line(screen);
     }
     draw_totals(board);

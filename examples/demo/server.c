@@ -1,6 +1,7 @@
 /*
  * The demo's server: an ordinary game server in small. It lets in whoever knows the password,
- * echoes what it gets, says something to everybody ten times a second, and keeps books.
+ * echoes what it gets, says something to everybody ten times a second, and keeps books. That
+ * clients lose their link, move and come back takes no line of it.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "examples/demo/cast.h"
@@ -21,7 +22,7 @@ struct seat {
     belay_session session;
     bool open;
     bool finished; /* has got the server's last message */
-    struct books books;
+    struct books *books;
 };
 
 struct host {
@@ -49,8 +50,7 @@ static void report_host(const struct host *host, enum belay_event_type event, co
 /** A report about one seat, which the caller may add to. */
 static struct report about(const struct host *host, const struct seat *seat) {
     struct belay_session_info info = BELAY_SESSION_INFO_INIT;
-    struct report report = {
-        .source = REPORT_OF_SESSION, .who = seat->who, .account = seat->books.account};
+    struct report report = {.source = REPORT_OF_SESSION, .who = seat->who};
     if (belay_server_info(host->server, seat->session, &info) == BELAY_OK) {
         report.state = info.state;
         report.suspect = info.suspect;
@@ -66,40 +66,27 @@ static void report_event(const struct host *host, const struct belay_event *ev) 
         return;
     }
     struct report report = about(host, seat);
-    report.event = ev->type;
-    if (ev->type == BELAY_EVENT_DOWN) {
-        report.code = ev->down.reason->code;
-        report.wait_ms = ev->down.window_ms;
-        report_set_text(&report, ev->down.reason->text);
-    } else if (ev->type == BELAY_EVENT_CLOSED) {
-        report.state = ev->closed.info->state;
-        report.code = ev->closed.reason->code;
-        report.by = ev->closed.reason->who;
-        report.unacked = ev->closed.unacked;
-        report_set_text(&report, ev->closed.reason->text);
-    }
+    report_set_event(&report, ev);
     report_send(host->reports, &report);
 }
 
 /** Sends the next numbered message. A send buffer that is full takes no number. */
 static void tell(struct host *host, struct seat *seat, enum message_kind kind, uint32_t echo) {
-    struct account *account = &seat->books.account;
     uint8_t data[MESSAGE_SIZE_MAX];
-    const struct message message = {.kind = kind, .number = account->sent + 1, .echo = echo};
+    const struct message message = {.kind = kind, .number = seat->books->sent + 1, .echo = echo};
     size_t size = message_write(data, &message);
     if (belay_server_send(host->server, seat->session, CHANNEL_RELIABLE, data, size) == BELAY_OK) {
-        account->sent++;
+        seat->books->sent++;
     }
 }
 
 static void tell_loosely(struct host *host, struct seat *seat) {
-    struct account *account = &seat->books.account;
     uint8_t data[MESSAGE_SIZE_MAX];
-    const struct message message = {.kind = MESSAGE_TALK, .number = account->loose_sent + 1};
+    const struct message message = {.kind = MESSAGE_TALK, .number = seat->books->loose_sent + 1};
     size_t size = message_write(data, &message);
     if (belay_server_send(host->server, seat->session, CHANNEL_UNRELIABLE, data, size) ==
         BELAY_OK) {
-        account->loose_sent++;
+        seat->books->loose_sent++;
     }
 }
 
@@ -122,7 +109,8 @@ static void judge_login(struct host *host, const struct belay_event *ev) {
         return;
     }
     uint8_t user_id[16] = {0};
-    memcpy(user_id, name, strlen(name));
+    const char *user = cast[who].user != NULL ? cast[who].user : name;
+    memcpy(user_id, user, strlen(user));
     belay_server_accept(host->server, ev->session, user_id, NULL, 0);
 }
 
@@ -130,7 +118,7 @@ static void take_message(struct host *host, const struct belay_event *ev) {
     struct seat *seat = ev->user;
     uint32_t number;
     bool reliable = ev->message.channel == CHANNEL_RELIABLE;
-    int kind = books_take(&seat->books, reliable, ev->message.data, ev->message.size, &number);
+    int kind = books_take(seat->books, reliable, ev->message.data, ev->message.size, &number);
     if (!reliable || kind < 0) {
         return;
     }
@@ -214,18 +202,16 @@ static bool is_done(const struct host *host) {
     return host->draining && belay_server_next(host->server, 0) == 0;
 }
 
-int server_run(int orders, int reports) {
-    static struct host host; /* too large for a stack */
+int server_run(int orders, int reports, struct books books[CAST_SIZE]) {
+    struct host host = {.orders = orders, .reports = reports};
     struct belay_server_opts opts = BELAY_SERVER_OPTS_INIT;
-    host.orders = orders;
-    host.reports = reports;
     for (int i = 0; i < CAST_SIZE; i++) {
-        host.seats[i].who = i;
+        host.seats[i] = (struct seat){.who = i, .books = &books[i]};
     }
     opts.listen = "127.0.0.1:0"; /* the system picks a port */
     opts.game = DEMO_GAME;
-    opts.lost_ms = LOST_MS;
     opts.resume_window_ms = RESUME_MS;
+    opts.accept_gaps = true; /* who was killed may come back with its ticket */
     if (belay_server_start(&host.server, &opts) < 0) {
         report_host(&host, BELAY_EVENT_NONE, belay_error());
         return 1;

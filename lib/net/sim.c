@@ -235,3 +235,11 @@ void bl_sim_observe(struct belay_sim *sim,
     sim->seen = seen;
     sim->seen_user = user;
 }
+
+void bl_sim_steer(struct belay_sim *sim,
+                  bool (*steer)(void *user, const struct bl_address *from,
+                                const struct bl_datagram *to, struct bl_sim_steered *out),
+                  void *user) {
+    sim->steer = steer;
+    sim->steer_user = user;
+}

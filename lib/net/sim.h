@@ -37,5 +37,21 @@ void bl_sim_observe(struct belay_sim *sim,
                     void (*seen)(void *user, const struct bl_address *from,
                                  const struct bl_datagram *to),
                     void *user);
+#define BL_SIM_STEERED_MAX 2
+
+/** What becomes of a datagram whose way a test chooses. */
+struct bl_sim_steered {
+    size_t copy_count;                      /* that arrive; 0 = it is lost */
+    bl_duration delays[BL_SIM_STEERED_MAX]; /* of each, from its sending */
+};
+/**
+ * For tests that enumerate what a network can do: asks @p steer about every datagram at the moment
+ * it is sent. Where it returns true, @p out is what happens, whatever the links are like and though
+ * they be cut, and no luck is drawn; where it returns false, the links decide. NULL ends it.
+ */
+void bl_sim_steer(struct belay_sim *sim,
+                  bool (*steer)(void *user, const struct bl_address *from,
+                                const struct bl_datagram *to, struct bl_sim_steered *out),
+                  void *user);
 
 #endif

@@ -38,6 +38,9 @@ struct belay_sim {
     struct bl_sim_counts counts;
     void (*seen)(void *user, const struct bl_address *from, const struct bl_datagram *to);
     void *seen_user;
+    bool (*steer)(void *user, const struct bl_address *from, const struct bl_datagram *to,
+                  struct bl_sim_steered *out);
+    void *steer_user;
     bool destroyed; /* ends with its last socket */
 };
 

@@ -19,28 +19,49 @@ static const struct bl_address broadcast = {
 struct journey {
     struct bl_sim_socket *sender, *receiver;
     const struct bl_datagram *datagram;
+    bool steered; /* takes no link */
 };
 
-/** Crosses a socket's own link in one direction; a server has none. Counts and traces what became
- * of it. */
-static struct bl_sim_fate cross(struct bl_sim_socket *socket, struct bl_sim_way *way, bl_time at,
-                                size_t size) {
-    struct belay_sim *sim = socket->sim;
-    struct bl_sim_fate fate = {.copy_count = 1, .copies = {{at, BL_SIM_NO_BIT}}};
-    if (socket->owner != NULL) {
-        fate = bl_sim_way_cross(way, &sim->random, at, size);
-    }
-    if (fate.copy_count == 0) {
+static void note_fate(struct belay_sim *sim, const struct bl_sim_fate *fate) {
+    if (fate->copy_count == 0) {
         sim->counts.lost++;
     } else {
-        sim->counts.duplicated += fate.copy_count - 1;
+        sim->counts.duplicated += fate->copy_count - 1;
     }
-    bl_trace_word(&sim->trace, fate.copy_count);
-    for (size_t i = 0; i < fate.copy_count; i++) {
-        bl_trace_word(&sim->trace, (uint64_t)fate.copies[i].at);
-        bl_trace_word(&sim->trace, fate.copies[i].flipped_bit);
+    bl_trace_word(&sim->trace, fate->copy_count);
+    for (size_t i = 0; i < fate->copy_count; i++) {
+        bl_trace_word(&sim->trace, (uint64_t)fate->copies[i].at);
+        bl_trace_word(&sim->trace, fate->copies[i].flipped_bit);
     }
+}
+
+/** Crosses a socket's own link in one direction; a server has none, and what is steered takes none.
+ */
+static struct bl_sim_fate cross(const struct journey *journey, struct bl_sim_socket *socket,
+                                struct bl_sim_way *way, bl_time at) {
+    struct belay_sim *sim = socket->sim;
+    struct bl_sim_fate fate = {.copy_count = 1, .copies = {{at, BL_SIM_NO_BIT}}};
+    if (socket->owner != NULL && !journey->steered) {
+        fate = bl_sim_way_cross(way, &sim->random, at, journey->datagram->size);
+    }
+    note_fate(sim, &fate);
     return fate;
+}
+
+/** Takes the way that a test chooses for this datagram; false: none does. */
+static bool take_steered(const struct journey *journey, struct bl_sim_fate *fate) {
+    struct belay_sim *sim = journey->sender->sim;
+    struct bl_sim_steered steered = {0};
+    if (sim->steer == NULL ||
+        !sim->steer(sim->steer_user, &journey->sender->address, journey->datagram, &steered)) {
+        return false;
+    }
+    *fate = (struct bl_sim_fate){.copy_count = steered.copy_count};
+    for (size_t i = 0; i < fate->copy_count; i++) {
+        fate->copies[i] = (struct bl_sim_copy){sim->now + steered.delays[i], BL_SIM_NO_BIT};
+    }
+    note_fate(sim, fate);
+    return true;
 }
 
 static void flip(struct bl_sim_packet *packet, size_t bit) {
@@ -92,8 +113,7 @@ static void note_sent(struct bl_sim_socket *sender, const struct bl_datagram *da
 static void descend(const struct journey *journey, const struct bl_sim_fate *up) {
     struct bl_sim_socket *receiver = journey->receiver;
     for (size_t i = 0; i < up->copy_count; i++) {
-        struct bl_sim_fate down =
-            cross(receiver, &receiver->down, up->copies[i].at, journey->datagram->size);
+        struct bl_sim_fate down = cross(journey, receiver, &receiver->down, up->copies[i].at);
         for (size_t j = 0; j < down.copy_count; j++) {
             deliver(journey, &up->copies[i], &down.copies[j]);
         }
@@ -119,16 +139,25 @@ static bool is_broadcast(const struct bl_address *address) {
     return memcmp(address->ip, broadcast.ip, sizeof(address->ip)) == 0;
 }
 
+static void lose(struct belay_sim *sim, size_t copy_count) {
+    sim->counts.lost += copy_count;
+    bl_trace_word(&sim->trace, 0);
+}
+
 static void transmit(struct bl_sim_socket *sender, const struct bl_datagram *datagram) {
     struct belay_sim *sim = sender->sim;
     note_sent(sender, datagram);
-    struct bl_sim_fate up = cross(sender, &sender->up, sim->now, datagram->size);
-    struct journey journey = {sender, bl_sim_find(sim, &datagram->address), datagram};
+    struct journey journey = {
+        .sender = sender, .receiver = bl_sim_find(sim, &datagram->address), .datagram = datagram};
+    struct bl_sim_fate up;
+    journey.steered = take_steered(&journey, &up);
+    if (!journey.steered) {
+        up = cross(&journey, sender, &sender->up, sim->now);
+    }
     if (journey.receiver != NULL) {
         descend(&journey, &up);
     } else if (!is_broadcast(&datagram->address) || descend_to_all(&journey, &up) == 0) {
-        sim->counts.lost += up.copy_count;
-        bl_trace_word(&sim->trace, 0);
+        lose(sim, up.copy_count);
     }
 }
 

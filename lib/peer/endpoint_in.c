@@ -25,6 +25,7 @@ struct arrival {
 static void disown(struct bl_endpoint *endpoint, const struct arrival *arrival) {
     static const struct bl_rate resets = {RESET_RATE, RESET_RATE};
     if (!endpoint->server || arrival->opened.header.kind != BL_DATAGRAM_DATA ||
+        !bl_rate_table_take(&endpoint->gate.claimed, &arrival->datagram->address, arrival->now) ||
         !bl_bucket_take(&endpoint->reset_bucket, &resets, 1, arrival->now)) {
         return;
     }

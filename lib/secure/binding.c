@@ -176,8 +176,17 @@ void bl_binding_expire_at(struct bl_binding *binding, bl_time deadline) {
     bl_timer_arm(binding->table->wheel, &binding->timer, deadline);
 }
 
+static void leave_resuming(struct bl_binding *binding) {
+    struct bl_bindings *table = binding->table;
+    const struct bl_newcomer *newcomer = binding->newcomer;
+    if (newcomer != NULL && bl_hash_map_get(&table->resuming, newcomer->name) == binding) {
+        bl_hash_map_remove(&table->resuming, newcomer->name);
+    }
+}
+
 void bl_binding_bind(struct bl_binding *binding, void *peer) {
     BELAY_ASSERT(binding->state == BL_BINDING_PENDING);
+    leave_resuming(binding);
     leave_state(binding);
     binding->state = BL_BINDING_BOUND;
     binding->peer = peer;
@@ -246,9 +255,7 @@ void bl_binding_forget_newcomer(struct bl_binding *binding) {
         return;
     }
     leave_newcomers(binding);
-    if (bl_hash_map_get(&table->resuming, newcomer->name) == binding) {
-        bl_hash_map_remove(&table->resuming, newcomer->name);
-    }
+    leave_resuming(binding);
     bl_newcomer_free(newcomer, table->memory);
     binding->newcomer = NULL;
 }

@@ -197,6 +197,14 @@ bool bl_dial_accepted(struct bl_dial *dial, const struct bl_datagram *datagram, 
     return true;
 }
 
+/** Servers may share their ticket keys: that one does not know a session says nothing of the one
+ * where it was, which is asked first. */
+static bool is_of_another_server(const struct bl_dial *dial, const struct bl_datagram *datagram,
+                                 uint32_t code) {
+    return dial->by_ticket && !bl_address_equal(&datagram->address, &dial->addresses[0]) &&
+           (code == BELAY_REASON_SERVER_RESTARTED || code == BELAY_REASON_STATE_LOST);
+}
+
 bool bl_dial_denied(struct bl_dial *dial, const struct bl_datagram *datagram, struct bl_deny *out) {
     static const uint8_t nothing[BL_PROOF_SIZE];
     if (!bl_deny_read(out, datagram->data, datagram->size) ||
@@ -210,5 +218,12 @@ bool bl_dial_denied(struct bl_dial *dial, const struct bl_datagram *datagram, st
     }
     uint8_t proof[BL_PROOF_SIZE];
     bl_deny_proof(proof, &dial->credentials, datagram->data, out->proven_size);
-    return dial->has_key && bl_equal(proof, sent, BL_PROOF_SIZE);
+    if (!dial->has_key || !bl_equal(proof, sent, BL_PROOF_SIZE)) {
+        return false;
+    }
+    if (is_of_another_server(dial, datagram, out->code)) {
+        dial->hint = out->code;
+        return false;
+    }
+    return true;
 }

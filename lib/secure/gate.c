@@ -177,7 +177,8 @@ static size_t repeat_accept(struct bl_gate *gate, const struct bl_attempt *attem
         return retry(gate, attempt);
     }
     const struct bl_address_pair pair = {attempt->datagram->address, attempt->datagram->local};
-    bl_path_init(&binding->path, &pair); /* as the answer goes */
+    bl_binding_expire_at(binding, attempt->at->now + BL_PENDING_TIMEOUT); /* it is awaited still */
+    bl_path_init(&binding->path, &pair);                                  /* as the answer goes */
     return give_accept(attempt, newcomer);
 }
 
@@ -218,13 +219,16 @@ static size_t welcome(struct bl_gate *gate, const struct bl_attempt *attempt) {
 static const struct bl_refusal *judge_credential(struct bl_gate *gate, struct bl_attempt *attempt,
                                                  struct bl_refusal *room) {
     bool by_token = attempt->open.way == BL_WAY_TOKEN;
-    const struct bl_refusal *refusal = by_token ? bl_judge_token(gate, attempt) : NULL;
+    bool by_ticket = attempt->open.way == BL_WAY_RESUME;
+    const struct bl_refusal *refusal = by_token    ? bl_judge_token(gate, attempt)
+                                       : by_ticket ? bl_judge_ticket(gate, attempt)
+                                                   : NULL;
     if (refusal == NULL) {
         refusal = bl_judge_room(gate, attempt, room);
     }
     if (refusal == NULL && by_token) {
         refusal = bl_use_token(gate, attempt);
-    } else if (refusal == NULL && attempt->open.way == BL_WAY_RESUME) {
+    } else if (refusal == NULL && by_ticket) {
         refusal = bl_judge_resume(gate, attempt, room);
     }
     return refusal;

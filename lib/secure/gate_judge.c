@@ -136,14 +136,16 @@ const struct bl_refusal *bl_judge_room(const struct bl_gate *gate, const struct 
     return crowded ? &crowd : NULL;
 }
 
-const struct bl_refusal *bl_judge_resume(const struct bl_gate *gate, struct bl_attempt *attempt,
-                                         struct bl_refusal *room) {
+const struct bl_refusal *bl_judge_ticket(const struct bl_gate *gate,
+                                         const struct bl_attempt *attempt) {
     static const struct bl_refusal restarted = {
         BELAY_DROP_TICKET, {.code = BELAY_REASON_SERVER_RESTARTED, .come_back = true}};
+    return attempt->ticket.run == gate->opts.admission->run ? NULL : &restarted;
+}
+
+const struct bl_refusal *bl_judge_resume(const struct bl_gate *gate, struct bl_attempt *attempt,
+                                         struct bl_refusal *room) {
     struct bl_resumption *resumption = &attempt->resumption;
-    if (attempt->ticket.run != gate->opts.admission->run) {
-        return &restarted;
-    }
     memcpy(resumption->name, attempt->ticket.name, sizeof resumption->name);
     resumption->generation = attempt->ticket.generation;
     const struct belay_reason *reason = gate->opts.resume(gate->opts.user, resumption);

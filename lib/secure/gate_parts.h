@@ -36,6 +36,9 @@ const struct bl_refusal *bl_judge_token(const struct bl_gate *gate,
  * runtime's */
 const struct bl_refusal *bl_judge_room(const struct bl_gate *gate, const struct bl_attempt *attempt,
                                        struct bl_refusal *room);
+/** Whether the ticket is of this life of the server. */
+const struct bl_refusal *bl_judge_ticket(const struct bl_gate *gate,
+                                         const struct bl_attempt *attempt);
 /** Whether the session is there, and the client's claim of it can be true. @param room as above */
 const struct bl_refusal *bl_judge_resume(const struct bl_gate *gate, struct bl_attempt *attempt,
                                          struct bl_refusal *room);

@@ -293,8 +293,9 @@ static bool hand_one(struct bl_session *session, struct bl_send_stream *stream) 
         return false;
     }
     bool first = stream->handed_packets == 0;
-    bool may_expire = (session->features & BL_FEATURE_EXPIRY) != 0;
-    if (first && may_expire && message->expires_at <= session->shared->now) {
+    bool may_expire =
+        (session->features & BL_FEATURE_EXPIRY) != 0 && bl_send_stream_may_expire(stream);
+    if (may_expire && message->expires_at <= session->shared->now) {
         return_expired(session, stream);
     }
     struct bl_packet *packet = bl_send_stream_next_packet(stream);
@@ -396,8 +397,8 @@ static bool release(struct bl_session *session, uint8_t channel, uint32_t sequen
     if (!bl_send_stream_release(&session->channels[channel].send, sequence, &released)) {
         return false;
     }
-    session->drawn_messages -= released.messages;
-    session->drawn_bytes -= (uint32_t)released.bytes;
+    session->drawn_messages -= released.drawn;
+    session->drawn_bytes -= (uint32_t)released.drawn_bytes;
     session->reported |= released.messages > 0;
     forget(session, &released);
     return true;
@@ -406,10 +407,11 @@ static bool release(struct bl_session *session, uint8_t channel, uint32_t sequen
 void bl_outgoing_resume(struct bl_session *session, const struct bl_positions *theirs) {
     for (uint8_t i = 0; i < theirs->count; i++) {
         struct bl_send_stream *stream = &session->channels[theirs->channels[i].channel].send;
-        bl_send_stream_resume(stream, &theirs->channels[i]);
+        bl_send_stream_resume(stream, &theirs->channels[i],
+                              session->shared->role == BL_ROLE_SERVER);
         const struct bl_released drawn = bl_send_stream_drawn(stream);
-        session->drawn_messages += drawn.messages;
-        session->drawn_bytes += (uint32_t)drawn.bytes;
+        session->drawn_messages += drawn.drawn;
+        session->drawn_bytes += (uint32_t)drawn.drawn_bytes;
     }
     for (uint8_t i = 0; i < theirs->count; i++) {
         release(session, theirs->channels[i].channel, theirs->channels[i].handled);

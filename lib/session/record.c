@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define HEAD_SIZE    128U /* of a session, its fixed fields */
-#define CHANNEL_SIZE 20U
+#define CHANNEL_SIZE 24U
 #define MESSAGE_SIZE 9U
 
 size_t bl_record_size_max(const struct bl_session *session) {
@@ -40,6 +40,7 @@ static void write_reliable(struct bl_writer *writer, const struct bl_session_cha
     bl_write_u32(writer, channel->receive.handled);
     bl_write_u32(writer, send->first_sequence);
     bl_write_u32(writer, send->begun);
+    bl_write_u32(writer, send->sent);
     bl_write_u32(writer, send->messages.count);
     for (uint32_t i = 0; i < send->messages.count; i++) {
         write_message(writer, bl_ring_at(&send->messages, i), now);
@@ -100,6 +101,7 @@ static bool read_reliable(struct bl_reader *reader, struct bl_session *session, 
     uint32_t handled = bl_read_u32(reader);
     uint32_t first = bl_read_u32(reader);
     uint32_t begun = bl_read_u32(reader);
+    uint32_t sent = bl_read_u32(reader);
     uint32_t count = bl_read_u32(reader);
     channel->receive.received = channel->receive.handled = handled;
     session->report_channels |= (uint16_t)((handled != 0) << number);
@@ -110,7 +112,8 @@ static bool read_reliable(struct bl_reader *reader, struct bl_session *session, 
         }
     }
     channel->send.begun = begun;
-    return !reader->failed && begun + 1 - first <= count;
+    channel->send.sent = sent;
+    return !reader->failed && begun + 1 - first <= count && begun - sent <= 1;
 }
 
 static bool read_channels(struct bl_reader *reader, struct bl_session *session) {

@@ -156,7 +156,7 @@ static void begin_epoch_of_client(struct bl_session *session, const struct bl_po
         tell_gap(session, position->channel, true, channel->receive.received, last);
         tell_gap(session, position->channel, false, handled, channel->send.begun);
         bl_room_give(session, bl_receive_stream_skip_to(&channel->receive, shared->memory, last));
-        bl_send_stream_resume(&channel->send, &(struct bl_position){.received = handled});
+        bl_send_stream_resume(&channel->send, &(struct bl_position){.received = handled}, false);
     }
     for (uint8_t i = 0; i < shared->channel_count; i++) {
         if (shared->channels[i].mode != BELAY_RELIABLE) {

@@ -229,6 +229,8 @@ void bl_send_stream_handed(struct bl_send_stream *stream) {
         stream->begun = message->sequence;
     }
     if (++stream->handed_packets == message->packet_count) {
+        stream->sent =
+            bl_serial_after(message->sequence, stream->sent) ? message->sequence : stream->sent;
         stream->handed_packets = 0;
         stream->handed_messages++;
     }
@@ -323,27 +325,36 @@ static void leave(struct bl_send_stream *stream, struct bl_outgoing *message) {
     free_table(stream, message);
 }
 
+/** The oldest message leaves, be it handed over on this link, in part, or not at all. */
+static void release_oldest(struct bl_send_stream *stream, struct bl_released *released) {
+    struct bl_outgoing *message = bl_ring_at(&stream->messages, 0);
+    bool whole = stream->handed_messages > 0;
+    released->messages++;
+    released->expired += message->expired;
+    released->bytes += message->size;
+    if (whole || stream->handed_packets > 0) {
+        released->drawn++;
+        released->drawn_bytes += message->size;
+        leave(stream, message);
+    } else {
+        free_packets(stream, message);
+    }
+    stream->handed_messages -= whole;
+    stream->handed_packets = whole ? stream->handed_packets : 0;
+    bl_ring_drop(&stream->messages);
+    stream->first_sequence++;
+}
+
 bool bl_send_stream_release(struct bl_send_stream *stream, uint32_t sequence,
                             struct bl_released *released) {
     *released = (struct bl_released){0};
-    int32_t count = bl_serial_distance(sequence, bl_send_stream_handled(stream));
-    if (count <= 0) {
-        return true; /* an older report, overtaken */
-    }
-    if ((uint32_t)count > stream->handed_messages) {
+    if (bl_serial_after(sequence, stream->sent)) {
         return false;
     }
-    for (int32_t i = 0; i < count; i++) {
-        struct bl_outgoing *message = bl_ring_at(&stream->messages, 0);
-        released->messages++;
-        released->expired += message->expired;
-        released->bytes += message->size;
-        leave(stream, message);
-        bl_ring_drop(&stream->messages);
-        stream->first_sequence++;
-        stream->handed_messages--;
+    while (bl_serial_distance(sequence, stream->first_sequence) >= 0) {
+        release_oldest(stream, released);
     }
-    return true;
+    return true; /* an older report, overtaken, releases nothing */
 }
 
 bool bl_send_stream_is_drained(const struct bl_send_stream *stream) {
@@ -375,15 +386,21 @@ bool bl_send_stream_can_resume(const struct bl_send_stream *stream,
     uint32_t known = bl_send_stream_handled(stream);
     return bl_serial_distance(position->handled, known) >= 0 &&
            bl_serial_distance(position->received, position->handled) >= 0 &&
-           bl_serial_distance(stream->begun, position->received) >= 0 &&
+           bl_serial_distance(stream->sent, position->received) >= 0 &&
            can_be_filled(stream, position->received, position->filled);
 }
 
-void bl_send_stream_resume(struct bl_send_stream *stream, const struct bl_position *position) {
+bool bl_send_stream_may_expire(const struct bl_send_stream *stream) {
+    return stream->handed_packets == 0 &&
+           bl_serial_after(bl_send_stream_next(stream)->sequence, stream->doubtful);
+}
+
+void bl_send_stream_resume(struct bl_send_stream *stream, const struct bl_position *position,
+                           bool exact) {
     BELAY_ASSERT(stream->flight.count == 0);
+    stream->doubtful = exact ? position->received : stream->begun;
     stream->handed_messages = position->received - bl_send_stream_handled(stream);
     stream->handed_packets = position->filled / BL_SEGMENT_DATA_MAX;
-    stream->begun = position->received + (stream->handed_packets > 0);
     if (stream->handed_packets > 0) { /* as if its first packets had landed */
         struct bl_outgoing *message = bl_send_stream_next(stream);
         message->flight_start = stream->flight_first - stream->handed_packets;
@@ -395,8 +412,8 @@ struct bl_released bl_send_stream_drawn(const struct bl_send_stream *stream) {
     uint32_t count = stream->handed_messages + (stream->handed_packets > 0);
     for (uint32_t i = 0; i < count; i++) {
         const struct bl_outgoing *message = bl_ring_at(&stream->messages, i);
-        drawn.messages++;
-        drawn.bytes += message->size;
+        drawn.drawn++;
+        drawn.drawn_bytes += message->size;
     }
     return drawn;
 }
@@ -404,7 +421,7 @@ struct bl_released bl_send_stream_drawn(const struct bl_send_stream *stream) {
 void bl_send_stream_start_at(struct bl_send_stream *stream, uint32_t sequence) {
     BELAY_ASSERT(stream->messages.count == 0);
     stream->first_sequence = sequence;
-    stream->begun = sequence - 1;
+    stream->begun = stream->sent = stream->doubtful = sequence - 1;
 }
 
 uint8_t *bl_send_stream_take_back(struct bl_send_stream *stream, struct bl_released *released) {
@@ -421,7 +438,8 @@ uint8_t *bl_send_stream_take_back(struct bl_send_stream *stream, struct bl_relea
         }
         put_together(message, whole);
     }
-    *released = (struct bl_released){1, message->expired, message->size};
+    *released =
+        (struct bl_released){.messages = 1, .expired = message->expired, .bytes = message->size};
     free_packets(stream, message);
     bl_ring_drop(&stream->messages);
     stream->first_sequence++;

@@ -33,9 +33,10 @@ struct bl_outgoing {
 struct bl_send_stream {
     struct bl_memory *memory;
     uint8_t channel;
-    uint32_t first_sequence;  /* of the oldest message in the buffer */
-    uint32_t begun;           /* newest of which anything was handed over, on this link or before */
-    struct bl_ring messages;  /* struct bl_outgoing, not yet handled */
+    uint32_t first_sequence; /* of the oldest message in the buffer */
+    uint32_t doubtful;       /* newest that may have arrived over the link before this one */
+    uint32_t begun, sent;    /* newest of which a part, of which all was handed over: on any link */
+    struct bl_ring messages; /* struct bl_outgoing, not yet handled */
     uint32_t handed_messages; /* of these: wholly handed to ENet */
     uint32_t handed_packets;  /* of the message after them */
     struct bl_ring flight;    /* struct bl_in_flight, in the order of handing */
@@ -104,12 +105,14 @@ size_t bl_send_stream_reap(struct bl_send_stream *stream);
 struct bl_released {
     uint32_t messages;
     uint32_t expired; /* of these */
-    size_t bytes;
+    uint32_t drawn;   /* of these, begun to be handed over on this link: they draw on credit */
+    size_t bytes, drawn_bytes;
 };
 /**
- * The other side has handled everything up to @p sequence.
+ * The other side has handled everything up to @p sequence. That may have come over the link before
+ * this one, after the other side had said how far it had come: then it is not sent again.
  *
- * @return false when it cannot have: it is beyond what was handed to ENet
+ * @return false when it cannot have: it is beyond what was ever handed to ENet
  */
 bool bl_send_stream_release(struct bl_send_stream *stream, uint32_t sequence,
                             struct bl_released *released);
@@ -122,10 +125,18 @@ void bl_send_stream_unbind(struct bl_send_stream *stream);
 /** Whether the other side can have received so much, and handled so much of it. */
 bool bl_send_stream_can_resume(const struct bl_send_stream *stream,
                                const struct bl_position *position);
-/** There is another peer: what the other side has received counts as handed over and acknowledged,
- * so what follows it is next. The position can be true, see above. */
-void bl_send_stream_resume(struct bl_send_stream *stream, const struct bl_position *position);
-/** Messages handed over, the begun one included, and not handled: what is drawn on credit. */
+/**
+ * There is another peer: what the other side has received counts as handed over and acknowledged,
+ * so what follows it is next. The position can be true, see above.
+ *
+ * @param exact  else more may have arrived meanwhile, so nothing that had left can be called
+ * expired
+ */
+void bl_send_stream_resume(struct bl_send_stream *stream, const struct bl_position *position,
+                           bool exact);
+/** Whether the message whose turn it is certainly has not arrived. */
+bool bl_send_stream_may_expire(const struct bl_send_stream *stream);
+/** Messages handed over, the begun one included, and not handled; only drawn is filled in. */
 struct bl_released bl_send_stream_drawn(const struct bl_send_stream *stream);
 /** The first message will be number @p sequence. The stream is empty. */
 void bl_send_stream_start_at(struct bl_send_stream *stream, uint32_t sequence);

@@ -75,6 +75,19 @@ enum belay_result bl_shared_set_channels(struct bl_shared *shared,
     return BELAY_OK;
 }
 
+uint64_t bl_shared_hash_channels(const struct bl_shared *shared) {
+    char text[BELAY_CHANNELS_MAX * (BELAY_CHANNEL_NAME_MAX + 2) + 1];
+    struct bl_writer writer = bl_writer_of(text, sizeof text - 1);
+    for (uint8_t i = 0; i < shared->channel_count; i++) {
+        const struct bl_channel *channel = &shared->channels[i];
+        bl_write_u8(&writer, (uint8_t)('0' + channel->mode));
+        bl_write_bytes(&writer, channel->name, strlen(channel->name));
+        bl_write_u8(&writer, '\n');
+    }
+    text[bl_writer_size(&writer)] = '\0';
+    return bl_wire_hash(text);
+}
+
 void bl_shared_finish(struct bl_shared *shared) {
     bl_message_free(shared, shared->polled.message);
     bl_free(shared->memory, shared->polled.gaps, shared->polled.gaps_size);

@@ -100,6 +100,9 @@ static inline void bl_drop(struct bl_shared *shared, enum belay_drop cause) {
 enum belay_result bl_shared_set_channels(struct bl_shared *shared,
                                          const struct belay_channel *channels, size_t count);
 
+/** The same for those who declare the same channels. */
+uint64_t bl_shared_hash_channels(const struct bl_shared *shared);
+
 /** Of no use any more: what queues still hold is freed. Sessions are gone by now. */
 void bl_shared_finish(struct bl_shared *shared);
 

@@ -380,6 +380,83 @@ START_TEST(an_onlooker_sees_what_is_sent_whatever_becomes_of_it) {
 }
 END_TEST
 
+/** What steer() is to do with the datagrams to come, and how many it was asked about. */
+struct helm {
+    bool holds;
+    struct bl_sim_steered way;
+    unsigned asked;
+    struct bl_address from, to;
+};
+
+static bool steer(void *user, const struct bl_address *from, const struct bl_datagram *to,
+                  struct bl_sim_steered *out) {
+    struct helm *helm = user;
+    helm->asked++;
+    helm->from = *from;
+    helm->to = to->address;
+    *out = helm->way;
+    return helm->holds;
+}
+
+START_TEST(what_is_steered_arrives_as_often_and_as_late_as_was_said) {
+    struct helm helm = {.holds = true};
+    helm.way = (struct bl_sim_steered){2, {30 * BL_MILLISECOND, 10 * BL_MILLISECOND}};
+    bl_sim_steer(sim, steer, &helm);
+    send_to(alice, &server->local, "twice");
+    ck_assert(bl_address_equal(&helm.from, &alice->local));
+    ck_assert(bl_address_equal(&helm.to, &server->local));
+    helm.way = (struct bl_sim_steered){1, {20 * BL_MILLISECOND}};
+    send_to(alice, &server->local, "between");
+    helm.way = (struct bl_sim_steered){0};
+    send_to(server, &alice->local, "lost");
+    belay_sim_advance(sim, 9);
+    assert_gets_nothing(server);
+    belay_sim_advance(sim, 1);
+    assert_gets(server, "twice");
+    assert_gets_nothing(server);
+    belay_sim_advance(sim, 20);
+    assert_gets(server, "between");
+    assert_gets(server, "twice");
+    belay_sim_advance(sim, 1000);
+    assert_gets_nothing(server);
+    assert_gets_nothing(alice);
+    ck_assert_uint_eq(helm.asked, 3);
+    struct bl_sim_counts counts = bl_sim_counts(sim);
+    ck_assert_uint_eq(counts.sent, 3);
+    ck_assert_uint_eq(counts.duplicated, 1);
+    ck_assert_uint_eq(counts.delivered, 3);
+    ck_assert_uint_eq(counts.lost, 1);
+}
+END_TEST
+
+START_TEST(what_is_steered_takes_no_link_and_draws_no_luck) {
+    struct helm helm = {.holds = true, .way = {1, {0}}};
+    struct belay_link link = delay_of(50);
+    link.cut_up = link.cut_down = true;
+    belay_sim_link(sim, NULL, &link);
+    struct bl_random before = *bl_sim_random(sim);
+    bl_sim_steer(sim, steer, &helm);
+    send_to(alice, &bob->local, "across");
+    assert_gets(bob, "across");
+    ck_assert_mem_eq(&before, bl_sim_random(sim), sizeof before);
+}
+END_TEST
+
+START_TEST(what_is_not_steered_is_for_the_links) {
+    struct helm helm = {.holds = false, .way = {1, {0}}};
+    struct belay_link link = delay_of(50);
+    belay_sim_link(sim, NULL, &link);
+    bl_sim_steer(sim, steer, &helm);
+    send_to(alice, &server->local, "left alone");
+    assert_gets_nothing(server);
+    belay_sim_advance(sim, 50);
+    assert_gets(server, "left alone");
+    bl_sim_steer(sim, NULL, NULL);
+    send_to(alice, &server->local, "not asked about");
+    ck_assert_uint_eq(helm.asked, 1);
+}
+END_TEST
+
 START_TEST(every_datagram_is_accounted_for) {
     struct belay_link link = delay_of(30);
     link.loss = link.duplicate = 0.2F;
@@ -489,6 +566,9 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, a_rebind_is_of_one_client_alone);
     tcase_add_test(tests, ports_are_new_for_as_long_as_there_are_any);
     tcase_add_test(tests, an_onlooker_sees_what_is_sent_whatever_becomes_of_it);
+    tcase_add_test(tests, what_is_steered_arrives_as_often_and_as_late_as_was_said);
+    tcase_add_test(tests, what_is_steered_takes_no_link_and_draws_no_luck);
+    tcase_add_test(tests, what_is_not_steered_is_for_the_links);
     tcase_add_test(tests, every_datagram_is_accounted_for);
     tcase_add_test(tests, without_memory_a_socket_is_refused_and_a_datagram_lost);
     tcase_add_test(tests, a_steady_run_keeps_to_the_memory_it_has);

@@ -603,6 +603,31 @@ START_TEST(an_authentic_denial_ends_the_attempt) {
 }
 END_TEST
 
+/* Servers may share their ticket keys, and a client may know several. */
+START_TEST(another_server_that_does_not_know_the_session_ends_nothing) {
+    static const struct {
+        uint32_t code;
+        bool ends;
+    } cases[] = {{BELAY_REASON_SERVER_RESTARTED, false},
+                 {BELAY_REASON_STATE_LOST, false},
+                 {BELAY_REASON_REPLACED, true}};
+    struct bl_deny deny;
+    struct bl_dial_target target = by_ticket();
+    target.addresses[1] = server;
+    target.addresses[1].port++;
+    target.address_count = 2;
+    dial_by(target);
+    struct bl_credentials credentials = credentials_of_server();
+    size_t size = write_deny(cases[_i].code);
+    bl_deny_proof(bytes + size, &credentials, bytes, size);
+    struct bl_datagram datagram = {
+        .address = target.addresses[1], .data = bytes, .size = size + BL_PROOF_SIZE};
+    ck_assert_int_eq(bl_dial_denied(&dial, &datagram, &deny), cases[_i].ends);
+    datagram.address = server;
+    ck_assert(bl_dial_denied(&dial, &datagram, &deny));
+}
+END_TEST
+
 START_TEST(a_denial_with_any_bit_altered_ends_nothing_and_hints_nothing) {
     dial_by(by_token());
     struct bl_credentials credentials = credentials_of_server();
@@ -721,6 +746,7 @@ static void add_answers(TCase *tests) {
     tcase_add_loop_test(tests, a_hint_never_ends_the_attempt_and_the_last_one_is_told, 0,
                         COUNT_OF(ways));
     tcase_add_loop_test(tests, an_authentic_denial_ends_the_attempt, 0, 3);
+    tcase_add_loop_test(tests, another_server_that_does_not_know_the_session_ends_nothing, 0, 3);
     tcase_add_test(tests, a_denial_with_any_bit_altered_ends_nothing_and_hints_nothing);
     tcase_add_test(tests, a_denial_under_the_key_of_nobody_ends_nothing);
     tcase_add_test(tests, nobody_is_heard_but_who_was_asked_and_saw_the_nonce);

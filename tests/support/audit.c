@@ -281,7 +281,8 @@ static void sum_channel(struct sums *sums, const struct end *sender, const struc
         bool returned = is_marked(&out->returned, i);
         sums->polled += polled;
         sums->returned += returned;
-        sums->passed += polled || returned || is_marked(&out->lost_out, i) ||
+        bool of_old = receiver->newborn && in->polled.newest == 0; /* handled by its predecessor */
+        sums->passed += of_old || polled || returned || is_marked(&out->lost_out, i) ||
                         is_marked(&in->lost_in, i) || !knows_returned(sender, channel);
     }
 }

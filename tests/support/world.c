@@ -154,7 +154,9 @@ static bool is_about(const struct told *told, enum world_side side, unsigned cli
 
 static void copy_text(struct told *told, const void *text, size_t size) {
     size = size < sizeof told->text - 1 ? size : sizeof told->text - 1;
-    memcpy(told->text, text, size);
+    if (size > 0) { /* else there may be no text */
+        memcpy(told->text, text, size);
+    }
     told->text[size] = '\0';
 }
 
