@@ -18,9 +18,33 @@
 #define WAIT          bl_from_ms(BELAY_HAND_OVER_MS)
 #define VERSION       1
 #define STATE_MAX     (SIZE_MAX / 4)
-#define HEAD_MAX      512U /* with the ticket keys */
-#define ANSWER_SIZE   1U
+#define HEAD_MAX      512U                  /* with the ticket keys */
 #define LOOK_INTERVAL (20 * BL_MILLISECOND) /* for the next process, while it is waited for */
+
+/** What is said beside the state, each in a record of one byte. */
+enum word {
+    TAKEN_IN = 1, /* by the next process: go */
+    YOURS = 2,    /* by the old one: it is silent */
+};
+
+static enum belay_result say(intptr_t link, enum word word, bl_duration timeout) {
+    uint8_t byte = (uint8_t)word;
+    return bl_hand_over_send(
+        link, &(struct bl_hand_over_record){.data = &byte, .size = 1, .descriptor = -1}, timeout);
+}
+
+/** Whatever else comes is as good as nothing. */
+static enum belay_result hear(intptr_t link, enum word word, bl_duration timeout,
+                              struct bl_memory *memory) {
+    struct bl_hand_over_record heard;
+    if (bl_hand_over_receive(&heard, link, 1, timeout, memory) != BELAY_OK) {
+        return BELAY_E_SYSTEM;
+    }
+    bool is_word = heard.size == 1 && heard.data[0] == word && heard.descriptor < 0;
+    bl_hand_over_close(heard.descriptor);
+    bl_free(memory, heard.data, heard.size);
+    return is_word ? BELAY_OK : BELAY_E_SYSTEM;
+}
 
 /* ---- the old process */
 
@@ -51,13 +75,25 @@ static void write_head(struct bl_writer *writer, const struct belay_server *serv
     bl_write_u32(writer, session_count);
 }
 
+/** Who is being closed when this process falls silent hears why from the next one. */
+static void note_closing(struct belay_server *server) {
+    belay_session handle = 0;
+    while ((handle = bl_coordinator_next(&server->coordinator, handle)) != 0) {
+        const struct bl_session *session = bl_coordinator_get(&server->coordinator, handle);
+        if (session->closing) {
+            bl_endings_note(&server->coordinator.endings, session);
+        }
+    }
+}
+
 /** Everything, with a hash behind it; false: no memory. The caller wipes it. */
 static bool write_state(struct belay_server *server, struct bl_hand_over_record *out,
                         size_t *capacity) {
     uint32_t count = 0;
     belay_session handle = 0;
     const struct bl_session *session;
-    *capacity = HEAD_MAX + BL_HASH_SIZE;
+    note_closing(server);
+    *capacity = HEAD_MAX + BL_HASH_SIZE + bl_endings_size_max(&server->coordinator.endings);
     while ((session = next_kept(server, &handle)) != NULL) {
         *capacity += bl_record_size_max(session);
         count++;
@@ -72,6 +108,7 @@ static bool write_state(struct belay_server *server, struct bl_hand_over_record 
     while ((session = next_kept(server, &handle)) != NULL) {
         bl_record_write(&writer, session);
     }
+    bl_endings_write(&writer, &server->coordinator.endings, server->loop.shared.now);
     BELAY_ASSERT(!writer.failed);
     out->size = bl_writer_size(&writer);
     bl_hash(out->data + out->size, out->data, out->size);
@@ -100,43 +137,43 @@ static enum belay_result await_successor(struct belay_server *server,
     return result;
 }
 
-/** The next process says whether it has taken everything in. */
-static enum belay_result await_answer(struct belay_server *server, intptr_t link) {
-    struct bl_hand_over_record answer;
-    enum belay_result result =
-        bl_hand_over_receive(&answer, link, ANSWER_SIZE, WAIT, &server->loop.memory);
-    if (result != BELAY_OK) {
-        return bl_fail(result, "hand_over: the next process has not taken over; this one goes on");
-    }
-    bl_free(&server->loop.memory, answer.data, answer.size);
-    return BELAY_OK;
-}
-
+/**
+ * Sends everything, and hears whether the next process has taken it in. Meanwhile nobody is served:
+ * what has been written down must stay true. So that no client notices a next process that hangs,
+ * there is half the time of a silence that ends a link; and none of it is held against anybody.
+ */
 static enum belay_result give(struct belay_server *server, intptr_t link) {
+    struct bl_loop *loop = &server->loop;
     struct bl_hand_over_record state = {0};
     size_t capacity;
+    bl_time until = bl_net_now(loop->net) + bl_earlier(WAIT, loop->shared.limits.lost / 2);
+    loop->due = loop->shared.now;
     if (!write_state(server, &state, &capacity)) {
         return BELAY_E_NO_MEMORY;
     }
-    state.descriptor = bl_net_socket(server->loop.net);
-    enum belay_result result = bl_hand_over_send(link, &state, WAIT);
+    state.descriptor = bl_net_socket(loop->net);
+    enum belay_result result = bl_hand_over_send(link, &state, until - bl_net_now(loop->net));
     bl_wipe(state.data, capacity);
-    bl_free(&server->loop.memory, state.data, capacity);
-    return result == BELAY_OK ? await_answer(server, link) : result;
+    bl_free(&loop->memory, state.data, capacity);
+    bl_duration left = until - bl_net_now(loop->net);
+    if (result == BELAY_OK) {
+        result = hear(link, TAKEN_IN, left > 0 ? left : 0, &loop->memory);
+    }
+    return result == BELAY_OK
+               ? BELAY_OK
+               : bl_fail(BELAY_E_SYSTEM, "hand_over: the next process has not taken over, and this "
+                                         "one goes on; look into its log, then try again");
 }
 
 /** From here on this process is silent. */
 static void fall_silent(struct belay_server *server, intptr_t link) {
-    uint8_t yours = 1;
-    const struct bl_hand_over_record word = {.data = &yours, .size = 1, .descriptor = -1};
     bl_endpoint_say_gone(server->loop.endpoint);
     bl_timer_cancel(&server->loop.wheel, &server->drain_timer);
     bl_coordinator_finish(&server->coordinator);
     bl_coordinator_init(&server->coordinator, &server->loop.shared, server->session_max);
     bl_loop_close(&server->loop);
     server->stopped = true;
-    bl_hand_over_send(link, &word,
-                      WAIT); /* if it is gone by now, nobody serves: as after a crash */
+    say(link, YOURS, WAIT); /* if it is gone by now, nobody serves: as after a crash */
 }
 
 enum belay_result belay_server_hand_over(struct belay_server *server, const char *path) {
@@ -147,6 +184,9 @@ enum belay_result belay_server_hand_over(struct belay_server *server, const char
     }
     if (server->loop.net->simulated) {
         return bl_fail(BELAY_E_INVALID, "hand_over: a simulated server has no socket to give");
+    }
+    if (server->loop.shared.limits.resume_window == 0) {
+        return bl_fail(BELAY_E_INVALID, "hand_over: with no_resume no session can go on");
     }
     enum belay_result result = bl_hand_over_listen(&listener, path);
     if (result != BELAY_OK) {
@@ -239,6 +279,10 @@ static enum belay_result take_sessions(struct bl_take_over *taken, struct belay_
     for (uint32_t i = 0; i < count && result == BELAY_OK; i++) {
         result = bl_record_read(&taken->reader, &server->coordinator);
     }
+    if (result == BELAY_OK &&
+        !bl_endings_read(&taken->reader, &server->coordinator.endings, server->loop.shared.now)) {
+        return bl_fail(BELAY_E_KEY, "take_over: the endings cannot be read");
+    }
     if (result == BELAY_OK && (taken->reader.failed || bl_reader_left(&taken->reader) > 0)) {
         return bl_fail(BELAY_E_KEY, "take_over: the records do not end where they should");
     }
@@ -247,18 +291,13 @@ static enum belay_result take_sessions(struct bl_take_over *taken, struct belay_
 
 enum belay_result bl_take_over_sessions(struct bl_take_over *taken, struct belay_server *server) {
     struct bl_memory *memory = &server->loop.memory;
-    uint8_t taken_in = 1;
-    const struct bl_hand_over_record answer = {.data = &taken_in, .size = 1, .descriptor = -1};
-    struct bl_hand_over_record yours;
     enum belay_result result = take_sessions(taken, server);
     if (result == BELAY_OK) {
-        result = bl_hand_over_send(taken->link, &answer, WAIT);
+        result = say(taken->link, TAKEN_IN, WAIT);
     }
-    if (result == BELAY_OK) {
-        result = bl_hand_over_receive(&yours, taken->link, 1, WAIT, memory);
-    }
-    if (result == BELAY_OK) {
-        bl_free(memory, yours.data, yours.size);
+    if (result == BELAY_OK && hear(taken->link, YOURS, WAIT, memory) != BELAY_OK) {
+        return bl_fail(BELAY_E_SYSTEM, "take_over: the other process has not let go; look into its "
+                                       "log whether it goes on");
     }
     return result;
 }

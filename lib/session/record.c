@@ -10,9 +10,22 @@
 #define CHANNEL_SIZE 24U
 #define MESSAGE_SIZE 9U
 
+/** The next message that was returned to the application, and that it has not polled. */
+static const struct bl_message *next_returned(const struct bl_message *message) {
+    while (message != NULL && message->kind != BL_MESSAGE_EXPIRED) {
+        message = message->next;
+    }
+    return message;
+}
+
 size_t bl_record_size_max(const struct bl_session *session) {
-    return HEAD_SIZE + (size_t)CHANNEL_SIZE * session->shared->channel_count +
-           (size_t)MESSAGE_SIZE * session->queued_messages + session->queued_bytes;
+    size_t size = HEAD_SIZE + (size_t)CHANNEL_SIZE * session->shared->channel_count +
+                  (size_t)MESSAGE_SIZE * session->queued_messages + session->queued_bytes;
+    const struct bl_message *message = next_returned(session->inbox.first);
+    for (; message != NULL; message = next_returned(message->next)) {
+        size += MESSAGE_SIZE + message->size;
+    }
+    return size;
 }
 
 static uint32_t life_left(const struct bl_outgoing *message, bl_time now) {
@@ -34,16 +47,53 @@ static void write_message(struct bl_writer *writer, const struct bl_outgoing *me
     }
 }
 
-static void write_reliable(struct bl_writer *writer, const struct bl_session_channel *channel,
-                           bl_time now) {
-    const struct bl_send_stream *send = &channel->send;
-    bl_write_u32(writer, channel->receive.handled);
+/**
+ * Up to where the client need not send again: its application's messages that were polled, and what
+ * it cannot have any more, because another process of it has sent it.
+ */
+static uint32_t settled(const struct bl_session *session, uint8_t channel) {
+    uint32_t former = session->uncredited;
+    const struct bl_message *message = session->inbox.first;
+    for (; message != NULL; message = message->next) {
+        bool received = message->kind == BL_MESSAGE_RECEIVED || message->kind == BL_MESSAGE_SKIPPED;
+        if (!received || session->shared->channels[message->channel].mode != BELAY_RELIABLE) {
+            continue;
+        }
+        if (former > 0) {
+            former--;
+        } else if (message->channel == channel) {
+            return message->sequence - 1;
+        }
+    }
+    return session->channels[channel].receive.received;
+}
+
+static void write_reliable(struct bl_writer *writer, const struct bl_session *session,
+                           uint8_t channel) {
+    const struct bl_send_stream *send = &session->channels[channel].send;
+    bl_time now = session->shared->now;
+    bl_write_u32(writer, settled(session, channel));
     bl_write_u32(writer, send->first_sequence);
     bl_write_u32(writer, send->begun);
     bl_write_u32(writer, send->sent);
     bl_write_u32(writer, send->messages.count);
     for (uint32_t i = 0; i < send->messages.count; i++) {
         write_message(writer, bl_ring_at(&send->messages, i), now);
+    }
+}
+
+static void write_returned(struct bl_writer *writer, const struct bl_session *session) {
+    uint32_t count = 0;
+    const struct bl_message *first = next_returned(session->inbox.first);
+    for (const struct bl_message *at = first; at != NULL; at = next_returned(at->next)) {
+        count++;
+    }
+    bl_write_u32(writer, count);
+    for (const struct bl_message *at = first; at != NULL; at = next_returned(at->next)) {
+        bl_write_u8(writer, at->channel);
+        bl_write_u32(writer, at->sequence);
+        bl_write_u32(writer, (uint32_t)at->size);
+        bl_write_bytes(writer, at->data, at->size);
     }
 }
 
@@ -68,12 +118,13 @@ void bl_record_write(struct bl_writer *writer, const struct bl_session *session)
     bl_write_u64(writer, session->bytes_out);
     for (uint8_t i = 0; i < shared->channel_count; i++) {
         if (shared->channels[i].mode == BELAY_RELIABLE) {
-            write_reliable(writer, &session->channels[i], shared->now);
+            write_reliable(writer, session, i);
         } else {
             bl_write_u32(writer, session->channels[i].unreliable.sent);
             bl_write_u32(writer, session->channels[i].unreliable.newest);
         }
     }
+    write_returned(writer, session);
 }
 
 static bool read_message(struct bl_reader *reader, struct bl_session *session,
@@ -113,7 +164,8 @@ static bool read_reliable(struct bl_reader *reader, struct bl_session *session, 
     }
     channel->send.begun = begun;
     channel->send.sent = sent;
-    return !reader->failed && begun + 1 - first <= count && begun - sent <= 1;
+    return !reader->failed && sent + 1 - first <= count && begun + 1 - first <= count &&
+           begun - sent <= 1;
 }
 
 static bool read_channels(struct bl_reader *reader, struct bl_session *session) {
@@ -123,6 +175,44 @@ static bool read_channels(struct bl_reader *reader, struct bl_session *session) 
             session->channels[i].unreliable.sent = bl_read_u32(reader);
             session->channels[i].unreliable.newest = bl_read_u32(reader);
         } else if (!read_reliable(reader, session, i)) {
+            return false;
+        }
+    }
+    return !reader->failed;
+}
+
+static bool read_one_returned(struct bl_reader *reader, struct bl_session *session) {
+    struct bl_shared *shared = session->shared;
+    uint8_t channel = bl_read_u8(reader);
+    uint32_t sequence = bl_read_u32(reader);
+    uint32_t size = bl_read_u32(reader);
+    const uint8_t *data = bl_read_span(reader, size);
+    if (reader->failed || size > BELAY_MESSAGE_MAX || channel >= shared->channel_count ||
+        shared->channels[channel].mode != BELAY_RELIABLE) {
+        return false;
+    }
+    struct bl_message *message = bl_message_create(shared);
+    uint8_t *block = bl_allocate(shared->memory, size > 0 ? size : 1);
+    if (message == NULL || block == NULL) {
+        bl_message_free(shared, message);
+        bl_free(shared->memory, block, size > 0 ? size : 1);
+        return false;
+    }
+    memcpy(block, data, size);
+    message->kind = BL_MESSAGE_EXPIRED;
+    message->channel = channel;
+    message->sequence = sequence;
+    message->data = message->block = block;
+    message->size = size;
+    message->block_size = size > 0 ? size : 1;
+    bl_inbox_push(&session->inbox, message);
+    return true;
+}
+
+static bool read_returned(struct bl_reader *reader, struct bl_session *session) {
+    uint32_t count = bl_read_u32(reader);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!read_one_returned(reader, session)) {
             return false;
         }
     }
@@ -146,10 +236,14 @@ static bool read_session(struct bl_reader *reader, struct bl_session *session) {
     session->bytes_in = bl_read_u64(reader);
     session->bytes_out = bl_read_u64(reader);
     return session->heartbeat > 0 && session->lost > 0 && session->resume_window > 0 &&
-           read_channels(reader, session);
+           read_channels(reader, session) && read_returned(reader, session);
 }
 
 enum belay_result bl_record_read(struct bl_reader *reader, struct bl_coordinator *coordinator) {
+    static const struct belay_reason away = {/* if nobody comes back */
+                                             .who = BELAY_WHO_NETWORK,
+                                             .code = BELAY_REASON_TIMEOUT,
+                                             .come_back = true};
     uint8_t name[BL_SESSION_NAME_SIZE], user_id[16];
     bl_read_copy(reader, name, sizeof name);
     bl_read_copy(reader, user_id, sizeof user_id);
@@ -165,6 +259,7 @@ enum belay_result bl_record_read(struct bl_reader *reader, struct bl_coordinator
         bl_coordinator_remove(coordinator, session->handle);
         return bl_fail(BELAY_E_KEY, "take_over: a session's record cannot be read");
     }
+    bl_session_set_reason(session, &away);
     bl_session_hold(session);
     return BELAY_OK;
 }

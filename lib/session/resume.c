@@ -144,6 +144,18 @@ static bool make_room_for_gaps(struct bl_session *session) {
     return true;
 }
 
+/** Messages of the old process that wait to be polled: the new one has not drawn credit for them.
+ */
+static uint32_t count_unhandled(const struct bl_session *session) {
+    const struct bl_channel *channels = session->shared->channels;
+    uint32_t count = 0;
+    for (const struct bl_message *at = session->inbox.first; at != NULL; at = at->next) {
+        bool ours = at->kind == BL_MESSAGE_EXPIRED || at->kind == BL_MESSAGE_RETURNED;
+        count += !ours && channels[at->channel].mode == BELAY_RELIABLE;
+    }
+    return count;
+}
+
 /** What the old process had received and not reported as handled is sent again; its own messages go
  * on at numbers that none of them can have had. */
 static void begin_epoch_of_client(struct bl_session *session, const struct bl_positions *told) {
@@ -165,7 +177,7 @@ static void begin_epoch_of_client(struct bl_session *session, const struct bl_po
     }
     session->credit.messages = shared->limits.credit.messages;
     session->credit.bytes = shared->limits.credit.bytes;
-    session->uncredited = session->inbox.message_count - session->inbox.unread_count;
+    session->uncredited = count_unhandled(session);
 }
 
 /** A process that has started from a ticket takes the server's word for where it is. */

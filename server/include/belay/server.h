@@ -113,13 +113,15 @@ enum belay_result belay_server_drain(struct belay_server *server, uint32_t deadl
  * it. In the next process there is an OPEN for each session, under a new handle and without user
  * pointer; what is sent to it waits. Its client notices the loss of its link, if at all, for about
  * a round trip (DOWN, RESUMED), and reliable messages arrive exactly once, those included that were
- * waiting here. Sessions that are closing or not logged in yet are not handed over. On failure this
- * server goes on as if nothing had been.
+ * waiting here. A message that was polled counts as handled, also the one that is lent now. Once
+ * the next process has come nobody is served until it answers, for at most half of lost_ms.
+ * Sessions that are closing or not logged in yet are not handed over. On failure this server goes
+ * on as if nothing had been.
  *
  * @param path  of the Unix socket, made here for this user alone, and removed
  * @return BELAY_OK, BELAY_E_GONE (nobody asked), BELAY_E_IN_USE (another process hands over there),
- *         BELAY_E_INVALID (the path; a simulation), BELAY_E_STATE (stopped), BELAY_E_NO_MEMORY,
- *         BELAY_E_SYSTEM (the next process did not take over)
+ *         BELAY_E_INVALID (the path; a simulation; no_resume), BELAY_E_STATE (stopped),
+ * BELAY_E_NO_MEMORY, BELAY_E_SYSTEM (the next process did not take over)
  */
 enum belay_result belay_server_hand_over(struct belay_server *server, const char *path);
 
