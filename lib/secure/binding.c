@@ -84,20 +84,22 @@ static void drop_tag(struct bl_binding *binding, uint32_t *tag) {
     *tag = 0;
 }
 
-/** A tag that is not in use, made to lead to the binding; 0 when memory is out. */
-static uint32_t new_tag(struct bl_binding *binding) {
+/** A tag that is not in use, @p random if possible, made to lead to the binding; 0 when memory is
+ * out. */
+static uint32_t new_tag(struct bl_binding *binding, uint32_t random) {
     struct bl_bindings *table = binding->table;
-    uint32_t tag;
-    do {
+    uint32_t tag = random;
+    while (tag == 0 || bl_bindings_by_tag(table, tag) != NULL) {
         tag = (uint32_t)bl_random_u64(table->random);
-    } while (tag == 0 || bl_bindings_by_tag(table, tag) != NULL);
+    }
     return put_tag(binding, tag) ? tag : 0;
 }
 
 static bool take_tags(struct bl_binding *binding, const struct bl_accept_params *params) {
     if (binding->table->server) {
-        binding->tag = new_tag(binding);
-        binding->spare_tag = new_tag(binding);
+        uint64_t random = bl_random_u64(binding->table->random);
+        binding->tag = new_tag(binding, (uint32_t)random);
+        binding->spare_tag = new_tag(binding, (uint32_t)(random >> 32));
     } else {
         binding->tag = put_tag(binding, params->tag) ? params->tag : 0;
         binding->spare_tag = put_tag(binding, params->spare_tag) ? params->spare_tag : 0;
@@ -287,7 +289,7 @@ void bl_binding_follow(struct bl_binding *binding) {
     drop_tag(binding, &binding->former_tag);
     binding->former_tag = binding->tag;
     binding->tag = binding->spare_tag;
-    binding->spare_tag = new_tag(binding);
+    binding->spare_tag = new_tag(binding, (uint32_t)bl_random_u64(binding->table->random));
 }
 
 void bl_binding_use_spare(struct bl_binding *binding) {

@@ -79,10 +79,15 @@ static size_t deny(struct bl_gate *gate, const struct bl_attempt *attempt,
     return size + BL_PROOF_SIZE;
 }
 
-static size_t retry(struct bl_gate *gate, const struct bl_attempt *attempt) {
+/** Whoever comes for the first time has none, and says so with zeros. */
+static bool claims_cookie(const struct bl_attempt *attempt) {
     static const uint8_t none[BL_COOKIE_SIZE];
+    return !bl_equal(attempt->datagram->data + BL_OPEN_FIXED_SIZE, none, sizeof none);
+}
+
+static size_t retry(struct bl_gate *gate, const struct bl_attempt *attempt) {
     struct bl_retry retry = {.way = attempt->open.way};
-    if (!bl_equal(attempt->datagram->data + BL_OPEN_FIXED_SIZE, none, sizeof none)) {
+    if (claims_cookie(attempt)) {
         drop(gate, BELAY_DROP_COOKIE);
     }
     memcpy(retry.nonce, attempt->open.nonce, sizeof retry.nonce);
@@ -104,7 +109,8 @@ static bool needs_cookie(struct bl_gate *gate, const struct bl_attempt *attempt)
 }
 
 static bool has_cookie(struct bl_gate *gate, const struct bl_attempt *attempt) {
-    return bl_cookie_check(&gate->cookies, attempt->datagram->data + BL_OPEN_FIXED_SIZE,
+    return claims_cookie(attempt) &&
+           bl_cookie_check(&gate->cookies, attempt->datagram->data + BL_OPEN_FIXED_SIZE,
                            &attempt->datagram->address, attempt->open.nonce, attempt->at->now);
 }
 

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define ACCEPT_NONCE_AT 19 /* the server's */
+
 static void fill_identity(struct bl_identity *identity, const struct bl_attempt *attempt) {
     const struct bl_token *token = &attempt->token;
     identity->has_token = attempt->open.way == BL_WAY_TOKEN;
@@ -47,13 +49,12 @@ static void seal_params(const struct bl_gate *gate, struct bl_binding *binding,
     newcomer->accept_size = BL_ACCEPT_HEAD_SIZE + size + BL_AEAD_SIZE;
 }
 
-/** A session keeps its name when it is resumed. */
-static void name_session(const struct bl_gate *gate, struct bl_newcomer *newcomer) {
-    if (newcomer->resumption != NULL) {
-        memcpy(newcomer->name, newcomer->resumption->name, sizeof newcomer->name);
-    } else {
-        bl_random_bytes(gate->opts.random, newcomer->name, sizeof newcomer->name);
-    }
+/** A session is named after the server's nonce of its login, and keeps its name when it is resumed.
+ */
+static void name_session(struct bl_newcomer *newcomer) {
+    const uint8_t *server_nonce = newcomer->accept + ACCEPT_NONCE_AT;
+    memcpy(newcomer->name, newcomer->resumption != NULL ? newcomer->resumption->name : server_nonce,
+           sizeof newcomer->name);
 }
 
 /** The binding that waits for its first datagram; false: no memory. */
@@ -64,7 +65,7 @@ static bool make_binding(struct bl_gate *gate, const struct bl_attempt *attempt,
         return false;
     }
     newcomer->created_at = attempt->at->now;
-    name_session(gate, newcomer);
+    name_session(newcomer);
     if (!bl_binding_set_newcomer(binding, newcomer)) {
         bl_binding_destroy(binding);
         return false;

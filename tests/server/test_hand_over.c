@@ -261,7 +261,8 @@ START_TEST(a_session_of_two_processes_of_its_client_is_handed_over) {
     ck_assert_uint_eq(players[0].closes, 0);
     want(0, CHAT, 20, 60);
     must_come(everything_has_arrived());
-    ck_assert_uint_eq(board->seats[0].up[CHAT].repeated, 0); /* down, RESUMED has told which may be */
+    ck_assert_uint_eq(board->seats[0].up[CHAT].repeated,
+                      0); /* down, RESUMED has told which may be */
     belay_client_destroy(dead);
 }
 END_TEST
