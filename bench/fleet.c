@@ -26,6 +26,7 @@ static bool start_server(struct bl_fleet *fleet) {
     opts.hooks = fleet->opts.hooks;
     opts.lost_ms = fleet->opts.lost_ms;
     opts.state_events = fleet->opts.state_events;
+    opts.move = fleet->opts.move;
     opts.channels = fleet->opts.channels;
     opts.channel_count = fleet->opts.channel_count;
     return belay_server_start(&fleet->server, &opts) == BELAY_OK || complain("server");
@@ -38,6 +39,7 @@ static bool start_client(struct bl_fleet *fleet, uint32_t index) {
     opts.sim = fleet->sim;
     opts.hooks = fleet->opts.client_hooks;
     opts.state_events = fleet->opts.state_events;
+    opts.move = fleet->opts.move;
     opts.channels = fleet->opts.channels;
     opts.channel_count = fleet->opts.channel_count;
     to.invite = ADDRESS;

@@ -28,7 +28,8 @@ struct bl_fleet_opts {
     /** The game's frame: everything has been polled, and what is sent now leaves in this tick. */
     void (*frame)(struct bl_fleet *fleet);
     void *user;
-    bool state_events;       /* for `other` */
+    struct belay_move_opts move; /* of both sides */
+    bool state_events;           /* for `other` */
     const char *token_keys;  /* of a server that lets in by token and by key; else by key alone */
     uint32_t spare_sessions; /* beyond the clients' */
     uint32_t tick_ms;        /* 0 = BL_FLEET_TICK_MS */

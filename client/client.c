@@ -7,6 +7,7 @@
 #include <belay/client.h>
 
 #include "client/discovery.h"
+#include "client/moves.h"
 #include "client/route.h"
 #include "client/ticket.h"
 #include "common/container_of.h"
@@ -29,6 +30,7 @@ struct belay_client {
     belay_session newest;       /* the handle of this or the last one */
     struct bl_route route;      /* to the server of this session */
     struct bl_discovery discovery;
+    struct bl_client_moves moves;
     struct bl_client_ticket ticket; /* of this session */
     struct bl_timer redial_timer;   /* a refusal that allows return is waited out */
     bl_duration backoff;
@@ -185,6 +187,9 @@ static enum belay_result start(struct belay_client *client, const struct belay_c
     shared->user = client;
     result = bl_shared_set_channels(shared, opts->channels, opts->channel_count);
     if (result == BELAY_OK) {
+        result = bl_shared_set_move(shared, &opts->move);
+    }
+    if (result == BELAY_OK) {
         result = open_network(client, opts, &net);
     }
     if (result != BELAY_OK) {
@@ -193,10 +198,11 @@ static enum belay_result start(struct belay_client *client, const struct belay_c
     const struct bl_loop_opts loop_opts = {
         .ops = &ops, .user = client, .game = opts->game, .peer_max = PEERS};
     result = bl_loop_start(&client->loop, net, &loop_opts);
-    if (result == BELAY_OK) {
-        bl_discovery_init(&client->discovery, &client->loop, opts->game);
+    if (result != BELAY_OK) {
+        return result;
     }
-    return result;
+    bl_discovery_init(&client->discovery, &client->loop, opts->game);
+    return bl_client_moves_start(&client->moves, shared);
 }
 
 enum belay_result belay_client_create(struct belay_client **out,
@@ -381,6 +387,7 @@ void belay_client_destroy(struct belay_client *client) {
     }
     bl_route_forget(&client->route);
     bl_discovery_finish(&client->discovery);
+    bl_client_moves_finish(&client->moves);
     bl_loop_finish(&client->loop);
     bl_wipe(&client->ticket, sizeof client->ticket);
     bl_wipe(client->saved_ticket, sizeof client->saved_ticket);
@@ -449,6 +456,28 @@ enum belay_result belay_client_send(struct belay_client *client, uint8_t channel
         return bl_fail(BELAY_E_STATE, "send: not connected");
     }
     return bl_session_send(client->session, channel, data, size);
+}
+
+bool belay_client_next_tick(struct belay_client *client, uint32_t *tick) {
+    struct bl_loop *loop = &client->loop;
+    bl_loop_look_at_clock(loop);
+    bool due = bl_client_moves_next(&client->moves, tick);
+    loop->appointment = due ? loop->shared.now : bl_client_moves_due(&client->moves);
+    return due;
+}
+
+enum belay_result belay_client_send_move(struct belay_client *client, uint8_t lane, uint32_t tick,
+                                         const void *data) {
+    return bl_client_moves_send(&client->moves, lane, tick, data);
+}
+
+const void *belay_client_move_at(const struct belay_client *client, uint8_t lane, uint32_t tick) {
+    return bl_client_moves_at(&client->moves, lane, tick);
+}
+
+double belay_client_render_tick(struct belay_client *client) {
+    bl_loop_look_at_clock(&client->loop);
+    return bl_client_moves_render(&client->moves);
 }
 
 enum belay_result belay_client_info(const struct belay_client *client,

@@ -37,7 +37,7 @@ size_t bl_client_ticket_write(uint8_t *out, const struct bl_client_ticket *kept,
     struct bl_writer writer = bl_writer_of(out, BELAY_TICKET_SIZE_MAX);
     bl_write_bytes(&writer, magic, sizeof magic);
     bl_write_u64(&writer, game);
-    bl_write_u64(&writer, bl_shared_hash_channels(session->shared));
+    bl_write_u64(&writer, bl_shared_hash_declared(session->shared));
     bl_write_bytes(&writer, kept->ticket, sizeof kept->ticket);
     bl_write_bytes(&writer, kept->resume_key.bytes, sizeof kept->resume_key.bytes);
     bl_write_bytes(&writer, session->identity, sizeof session->identity);
@@ -92,7 +92,7 @@ enum belay_result bl_client_ticket_read(struct bl_client_ticket *kept, struct bl
         terms.heartbeat == 0 || terms.lost == 0) {
         return bl_fail(BELAY_E_KEY, "ticket: not one, or cut short; give what a TICKET event had");
     }
-    if (its_game != game || channels != bl_shared_hash_channels(session->shared)) {
+    if (its_game != game || channels != bl_shared_hash_declared(session->shared)) {
         return bl_fail(BELAY_E_KEY, "ticket: of a client with another game or other channels");
     }
     memcpy(kept->ticket, ticket, sizeof kept->ticket);

@@ -67,3 +67,13 @@ const char *belay_state_name(enum belay_state state) {
     };
     return (unsigned)state < BELAY_STATE_COUNT ? names[state] : "unknown state";
 }
+
+const char *belay_move_verdict_name(enum belay_move_verdict verdict) {
+    static const char *const names[BELAY_MOVE_VERDICT_COUNT] = {
+        [BELAY_MOVE_ACCEPTED] = "accepted",   [BELAY_MOVE_STALE] = "stale",
+        [BELAY_MOVE_DUPLICATE] = "duplicate", [BELAY_MOVE_CONFLICT] = "conflict",
+        [BELAY_MOVE_FUTURE] = "future",       [BELAY_MOVE_OVER_BUDGET] = "over budget",
+        [BELAY_MOVE_MALFORMED] = "malformed",
+    };
+    return (unsigned)verdict < BELAY_MOVE_VERDICT_COUNT ? names[verdict] : "unknown verdict";
+}

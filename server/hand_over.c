@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define WAIT          bl_from_ms(BELAY_HAND_OVER_MS)
-#define VERSION       1
+#define VERSION       2
 #define STATE_MAX     (SIZE_MAX / 4)
 #define HEAD_MAX      512U                  /* with the ticket keys */
 #define LOOK_INTERVAL (20 * BL_MILLISECOND) /* for the next process, while it is waited for */
@@ -64,7 +64,7 @@ static void write_head(struct bl_writer *writer, const struct belay_server *serv
     const struct bl_admission *rules = &server->admission.rules;
     bl_write_u16(writer, VERSION);
     bl_write_u64(writer, server->game);
-    bl_write_u64(writer, bl_shared_hash_channels(&server->loop.shared));
+    bl_write_u64(writer, bl_shared_hash_declared(&server->loop.shared));
     bl_write_u64(writer, rules->run);
     bl_write_bytes(writer, rules->key.secret.bytes, BL_SECRET_SIZE);
     bl_write_u8(writer, (uint8_t)rules->ticket_keys->count);
@@ -72,6 +72,8 @@ static void write_head(struct bl_writer *writer, const struct belay_server *serv
         bl_write_u32(writer, rules->ticket_keys->keys[i].id);
         bl_write_bytes(writer, rules->ticket_keys->keys[i].secret.bytes, BL_SECRET_SIZE);
     }
+    bl_write_u32(writer, server->moves.clock.ran + 1);
+    bl_write_u64(writer, (uint64_t)bl_tick_clock_due(&server->moves.clock));
     bl_write_u32(writer, session_count);
 }
 
@@ -228,7 +230,7 @@ static enum belay_result check_state(struct bl_take_over *taken,
     }
     uint64_t game = bl_read_u64(&taken->reader);
     if (game != server->game ||
-        bl_read_u64(&taken->reader) != bl_shared_hash_channels(&server->loop.shared)) {
+        bl_read_u64(&taken->reader) != bl_shared_hash_declared(&server->loop.shared)) {
         return bl_fail(BELAY_E_INVALID,
                        "take_over: the other process has another game, or other channels");
     }
@@ -273,7 +275,17 @@ enum belay_result bl_take_over_keys(struct bl_take_over *taken,
     return reader->failed ? bl_fail(BELAY_E_KEY, "take_over: the keys are cut short") : BELAY_OK;
 }
 
+/** Ticks go on, so that no client has to move: both processes have the machine's one clock. */
+static void take_clock(struct bl_reader *reader, struct belay_server *server) {
+    uint32_t next = bl_read_u32(reader);
+    bl_time due = (bl_time)bl_read_u64(reader);
+    if (!reader->failed && due >= 0) {
+        bl_server_moves_start_at(&server->moves, next, due);
+    }
+}
+
 static enum belay_result take_sessions(struct bl_take_over *taken, struct belay_server *server) {
+    take_clock(&taken->reader, server);
     uint32_t count = bl_read_u32(&taken->reader);
     enum belay_result result = BELAY_OK;
     for (uint32_t i = 0; i < count && result == BELAY_OK; i++) {

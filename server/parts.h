@@ -6,6 +6,7 @@
 #include "lib/session/loop.h"
 #include "server/admission.h"
 #include "server/discovery.h"
+#include "server/moves.h"
 #include <belay/server.h>
 
 struct belay_server {
@@ -17,6 +18,7 @@ struct belay_server {
     struct bl_timer drain_timer;
     struct bl_server_admission admission;
     struct bl_query_desk desk;
+    struct bl_server_moves moves;
     struct belay_reason ending; /* lent to the gate: how the session ended that is asked for */
 };
 

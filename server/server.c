@@ -260,6 +260,8 @@ static enum belay_result start_loop(struct belay_server *server,
     if (result == BELAY_OK) {
         bl_coordinator_init(&server->coordinator, &server->loop.shared, server->session_max);
         server->coordinator.same_user_max = opts->replace;
+        bl_server_moves_start(&server->moves, &server->loop.shared, &server->coordinator);
+        server->moves.events = opts->move_events;
     }
     return result;
 }
@@ -284,6 +286,9 @@ static enum belay_result start(struct belay_server *server, const struct belay_s
     enum belay_result result = set_limits(shared, opts);
     if (result == BELAY_OK) {
         result = bl_shared_set_channels(shared, opts->channels, opts->channel_count);
+    }
+    if (result == BELAY_OK) {
+        result = bl_shared_set_move(shared, &opts->move);
     }
     if (result != BELAY_OK) {
         return result;
@@ -457,6 +462,24 @@ enum belay_result belay_server_send(struct belay_server *server, belay_session h
     return session != NULL ? bl_session_send(session, channel, data, size) : BELAY_E_GONE;
 }
 
+bool belay_server_next_tick(struct belay_server *server, uint32_t *tick) {
+    struct bl_loop *loop = &server->loop;
+    if (server->stopped) {
+        return false;
+    }
+    bl_loop_look_at_clock(loop);
+    bool due = bl_server_moves_next(&server->moves, tick);
+    loop->appointment = due ? loop->shared.now : bl_tick_clock_due(&server->moves.clock);
+    return due;
+}
+
+enum belay_result belay_server_take_move(struct belay_server *server, belay_session handle,
+                                         uint8_t lane, uint32_t tick, struct belay_move *move) {
+    struct bl_session *session = open_session(server, handle);
+    return session != NULL ? bl_server_moves_use(&server->moves, session, lane, tick, move)
+                           : BELAY_E_GONE;
+}
+
 belay_session belay_server_next(const struct belay_server *server, belay_session after) {
     return bl_coordinator_next(&server->coordinator, after);
 }
@@ -496,6 +519,9 @@ enum belay_result belay_server_stats(const struct belay_server *server, struct b
     bl_loop_stats(&server->loop, &stats);
     stats.sessions = bl_coordinator_count(&server->coordinator);
     stats.held = count_held(server);
+    stats.ticks_run = server->moves.clock.run_count;
+    stats.ticks_left_out = server->moves.clock.left_out_count;
+    stats.tick_late_us = (uint32_t)(server->moves.clock.lateness / BL_MICROSECOND);
     return bl_options_give(out, &stats, sizeof stats, "stats");
 }
 

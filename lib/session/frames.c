@@ -83,6 +83,14 @@ static void take_error(struct bl_session *session, const void *data, size_t size
     }
 }
 
+static void take_extension(struct bl_session *session, const void *data, size_t size) {
+    if (session->extension == NULL) { /* neither side has declared any movement */
+        bl_drop(session->shared, BELAY_DROP_STATE);
+    } else if (!session->closing) {
+        session->shared->extension.ops->take(session->extension, data, size);
+    }
+}
+
 /** Frames whose readers do not keep the packet. */
 static void take_control(struct bl_session *session, const uint8_t *data, size_t size) {
     switch (data[0]) {
@@ -109,6 +117,10 @@ static void take_control(struct bl_session *session, const uint8_t *data, size_t
         break;
     case BL_FRAME_DRAIN:
         take_drain(session, data, size);
+        break;
+    case BL_FRAME_MOVES:
+    case BL_FRAME_MOVE_ACK:
+        take_extension(session, data, size);
         break;
     default:
         break;

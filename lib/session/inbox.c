@@ -1,6 +1,7 @@
 /*
- * Records never overtake each other. When the ring is full the oldest STATE record goes first: an
- * application that asked for them and does not poll loses those, and never a lifecycle event.
+ * Records never overtake each other. When the ring is full the oldest STATE or MOVE_REFUSED record
+ * goes first: an application that asked for them and does not poll loses those, and never a
+ * lifecycle event.
  */
 #include "lib/session/inbox.h"
 
@@ -52,6 +53,23 @@ static uint8_t find_record(struct bl_inbox *inbox, uint8_t type) {
     return index;
 }
 
+void bl_inbox_count_refused(struct bl_inbox *inbox, enum belay_move_verdict verdict, uint8_t lane,
+                            uint32_t tick) {
+    for (uint8_t i = 0; i < inbox->record_count; i++) {
+        struct bl_record *record = record_at(inbox, i);
+        if (record->type == BELAY_EVENT_MOVE_REFUSED && record->from == verdict) {
+            record->to = lane;
+            record->numbers[0] = tick;
+            record->numbers[1]++;
+            return;
+        }
+    }
+    bl_inbox_record(inbox, &(struct bl_record){.type = BELAY_EVENT_MOVE_REFUSED,
+                                               .from = (uint8_t)verdict,
+                                               .to = lane,
+                                               .numbers = {tick, 1}});
+}
+
 void bl_inbox_record(struct bl_inbox *inbox, const struct bl_record *record) {
     uint8_t goes = inbox->record_count;
     if (merges(record->type)) {
@@ -59,6 +77,7 @@ void bl_inbox_record(struct bl_inbox *inbox, const struct bl_record *record) {
     }
     if (goes == inbox->record_count && inbox->record_count == BL_RECORDS_MAX) {
         goes = find_record(inbox, BELAY_EVENT_STATE);
+        goes = goes == inbox->record_count ? find_record(inbox, BELAY_EVENT_MOVE_REFUSED) : goes;
         goes = goes == inbox->record_count ? 0 : goes;
     }
     if (goes < inbox->record_count) {

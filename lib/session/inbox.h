@@ -62,6 +62,9 @@ void bl_message_free(struct bl_shared *shared, struct bl_message *message);
 /** Queues an event; those of which only the newest matters (LINK, BACKPRESSURE, DRAIN, DOWN,
  * RESUMED, TICKET) replace one of their kind that still waits. */
 void bl_inbox_record(struct bl_inbox *inbox, const struct bl_record *record);
+/** MOVE_REFUSED: adds one to the event that waits for this verdict, or queues it. */
+void bl_inbox_count_refused(struct bl_inbox *inbox, enum belay_move_verdict verdict, uint8_t lane,
+                            uint32_t tick);
 /** The oldest event leaves the queue; false when there is none. */
 bool bl_inbox_take_record(struct bl_inbox *inbox, struct bl_record *out);
 void bl_inbox_push(struct bl_inbox *inbox, struct bl_message *message);

@@ -60,5 +60,8 @@ void bl_session_info(const struct bl_session *session, struct belay_session_info
         info->idle_out_ms = bl_to_ms(shared->now - peer->sent_at);
         info->loss = peer->loss;
     }
+    if (session->extension != NULL) {
+        shared->extension.ops->describe(session->extension, info);
+    }
     info->resent = session->resent + (peer != NULL ? peer->resent_count : 0);
 }

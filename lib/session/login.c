@@ -20,6 +20,9 @@ bool bl_login_say_hello(struct bl_session *session) {
         .required = shared->required,
         .credit_messages = shared->limits.credit.messages,
         .credit_bytes = shared->limits.credit.bytes,
+        .move_size = shared->move.size,
+        .tick_hz = shared->move.size > 0 ? shared->move.tick_hz : 0,
+        .lanes = shared->move.size > 0 ? shared->move.lanes : 0,
         .channel_count = shared->channel_count,
         .login = shared->login,
         .login_size = (uint16_t)shared->login_size,
@@ -74,6 +77,31 @@ static bool channels_differ(const struct bl_shared *shared, const struct bl_hell
     return false;
 }
 
+/** Writes the first difference of movement; false when there is none. */
+static bool moves_differ(const struct bl_shared *shared, const struct bl_hello *hello, char *text,
+                         size_t text_size) {
+    const struct belay_move_opts *ours = &shared->move;
+    const struct {
+        const char *name;
+        unsigned here, there;
+    } terms[] = {
+        {"size", ours->size, hello->move_size},
+        {"tick_hz", ours->tick_hz, hello->tick_hz},
+        {"lanes", ours->lanes, hello->lanes},
+    };
+    for (size_t i = 0; i < sizeof terms / sizeof terms[0]; i++) {
+        if (terms[i].here != terms[i].there) {
+            snprintf(text, text_size, "move.%s: %u here, %u there", terms[i].name, terms[i].here,
+                     terms[i].there);
+            return true;
+        }
+        if (ours->size == 0) { /* and there too */
+            return false;
+        }
+    }
+    return false;
+}
+
 /** Writes why the two sides cannot talk; NONE when they can. */
 static enum belay_reason_code mismatch(const struct bl_shared *shared, const struct bl_hello *hello,
                                        char *text, size_t text_size) {
@@ -91,6 +119,9 @@ static enum belay_reason_code mismatch(const struct bl_shared *shared, const str
     if (missing != 0) {
         snprintf(text, text_size, "feature bits %#x are required here and not offered there",
                  missing);
+        return BELAY_REASON_FEATURE;
+    }
+    if (moves_differ(shared, hello, text, text_size)) {
         return BELAY_REASON_FEATURE;
     }
     return channels_differ(shared, hello, text, text_size) ? BELAY_REASON_CHANNELS
@@ -136,6 +167,9 @@ enum belay_result bl_session_accept(struct bl_session *session, const void *welc
     }
     if (welcome == NULL && size > 0) {
         return bl_fail(BELAY_E_INVALID, "welcome: NULL with a size of %zu", size);
+    }
+    if (session->extension == NULL && !bl_session_extend(session)) {
+        return bl_fail(BELAY_E_NO_MEMORY, "no memory for a session's moves");
     }
     struct bl_welcome answer = {
         .features = session->features,
@@ -192,6 +226,7 @@ void bl_login_take_welcome(struct bl_session *session, struct bl_packet *packet)
     session->peer_credit.bytes = welcome.credit_bytes;
     memcpy(session->identity, welcome.user_id, sizeof session->identity);
     session->accepted = true;
+    bl_session_extend(session);
     session->login_by = BL_TIME_NEVER;
     session->login_packet = packet;
     session->login_data = welcome.payload;

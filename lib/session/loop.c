@@ -41,7 +41,7 @@ enum belay_result bl_loop_start(struct bl_loop *loop, struct bl_net *net,
                                 const struct bl_loop_opts *opts) {
     struct bl_shared *shared = &loop->shared;
     loop->net = net;
-    loop->due = BL_TIME_NEVER;
+    loop->due = loop->appointment = BL_TIME_NEVER;
     bl_timer_wheel_init(&loop->wheel, bl_net_now(net));
     loop->ops = *opts->ops;
     loop->ops.packet = take_packet;
@@ -124,7 +124,11 @@ static void pump(struct bl_shared *shared) {
 }
 
 void bl_loop_flush(struct bl_loop *loop) {
+    const struct bl_extension_host *extension = &loop->shared.extension;
     bl_loop_look_at_clock(loop);
+    if (extension->ops != NULL) {
+        extension->ops->flush(extension->user);
+    }
     pump(&loop->shared);
     bl_endpoint_flush(loop->endpoint);
 }
@@ -147,7 +151,8 @@ static void do_round(struct bl_loop *loop) {
 static bl_time next_due(const struct bl_loop *loop) {
     bool busy = loop->more_arrived || loop->shared.pump_first != NULL ||
                 bl_session_owes(&loop->shared) || bl_endpoint_is_dirty(loop->endpoint);
-    return busy ? loop->shared.now : bl_timer_wheel_next(&loop->wheel);
+    return busy ? loop->shared.now
+                : bl_earlier(bl_timer_wheel_next(&loop->wheel), loop->appointment);
 }
 
 /** Waits for something to happen, then one round. */
@@ -165,12 +170,16 @@ void bl_loop_service(struct bl_loop *loop, uint32_t wait_ms) {
     bl_net_wait(loop->net, 0); /* takes a wake-up off the descriptor, for loops of one's own */
     bl_time until =
         wait_ms == BELAY_FOREVER ? BL_TIME_NEVER : loop->shared.now + bl_from_ms(wait_ms);
+    until = bl_earlier(until, loop->appointment);
     do_round(loop);
     while (!atomic_load(&loop->woken) && !bl_loop_has_events(loop) && !loop->net->simulated &&
            loop->shared.now < until) {
         wait_round(loop, until);
     }
     atomic_store(&loop->woken, false);
+    if (loop->shared.now >= loop->appointment) { /* kept; the application makes the next one */
+        loop->appointment = BL_TIME_NEVER;
+    }
     loop->due = next_due(loop);
 }
 

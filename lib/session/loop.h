@@ -23,9 +23,10 @@ struct bl_loop {
     struct bl_endpoint_ops ops;
     struct bl_shared shared;
     struct belay_stats stats;
-    bl_time due;       /* when the owner was told to come back */
-    atomic_bool woken; /* by another thread: the service() that runs, or else the next, returns */
-    bool more_arrived; /* the last round did not take in everything */
+    bl_time due;         /* when the owner was told to come back */
+    bl_time appointment; /* the application's next tick: service() waits no longer; or NEVER */
+    atomic_bool woken;   /* by another thread: the service() that runs, or else the next, returns */
+    bool more_arrived;   /* the last round did not take in everything */
 };
 
 struct bl_loop_opts {

@@ -29,6 +29,8 @@ bool bl_session_say(struct bl_session *session, const void *frame, size_t size,
 void bl_session_record(struct bl_session *session, const struct bl_record *record);
 /** There is something to poll. */
 void bl_session_mark_ready(struct bl_session *session);
+/** It is logged in: its runtime hangs on it what it has. False when memory is out. */
+bool bl_session_extend(struct bl_session *session);
 /** There may be something to hand to ENet, or a report to send. */
 void bl_session_mark_pump(struct bl_session *session);
 /** Arms the timer for the earliest deadline. */

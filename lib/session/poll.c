@@ -110,6 +110,12 @@ static void tell_record(struct bl_shared *shared, struct bl_session *session,
         event->drain.deadline_ms = record->numbers[0];
         event->drain.go_to = session->go_to;
         break;
+    case BELAY_EVENT_MOVE_REFUSED:
+        event->move_refused.verdict = (enum belay_move_verdict)record->from;
+        event->move_refused.lane = record->to;
+        event->move_refused.tick = record->numbers[0];
+        event->move_refused.count = record->numbers[1];
+        break;
     case BELAY_EVENT_STATE:
         event->state.from = (enum belay_state)record->from;
         event->state.to = (enum belay_state)record->to;

@@ -259,6 +259,10 @@ enum belay_result bl_record_read(struct bl_reader *reader, struct bl_coordinator
         bl_coordinator_remove(coordinator, session->handle);
         return bl_fail(BELAY_E_KEY, "take_over: a session's record cannot be read");
     }
+    if (!bl_session_extend(session)) {
+        bl_coordinator_remove(coordinator, session->handle);
+        return bl_fail(BELAY_E_NO_MEMORY, "take_over: no memory for a session's moves");
+    }
     bl_session_set_reason(session, &away);
     bl_session_hold(session);
     return BELAY_OK;

@@ -193,9 +193,12 @@ static void begin_own_epoch(struct bl_session *session, const struct bl_position
     }
 }
 
-/** The session has its link again. */
-static void tell_resumed(struct bl_session *session) {
+/** The session has its link again. @param anew  with another process of the client */
+static void tell_resumed(struct bl_session *session, bool anew) {
     const struct bl_shared *shared = session->shared;
+    if (session->extension != NULL) {
+        shared->extension.ops->resumed(session->extension, anew);
+    }
     bl_duration down =
         session->down_since != BL_TIME_NEVER ? bl_attended(shared) - session->down_since : 0;
     session->resumes++;
@@ -232,7 +235,7 @@ void bl_resume_bind(struct bl_session *session, struct bl_peer *peer,
     } else {
         return;
     }
-    tell_resumed(session);
+    tell_resumed(session, new_epoch);
 }
 
 /** In a new process the ticket stands for a login that was answered. */
@@ -241,6 +244,7 @@ static void open_by_ticket(struct bl_session *session) {
     bl_session_step(session, BL_INPUT_HELLO);
     bl_session_step(session, BL_INPUT_WELCOME);
     session->accepted = true;
+    bl_session_extend(session);
     session->login_by = BL_TIME_NEVER;
     bl_session_record(session, &(struct bl_record){.type = BELAY_EVENT_OPEN});
 }
@@ -265,6 +269,6 @@ void bl_resume_continue(struct bl_session *session, struct bl_peer *peer,
     } else {
         return;
     }
-    tell_resumed(session);
+    tell_resumed(session, new_epoch);
     bl_session_record(session, &(struct bl_record){.type = BELAY_EVENT_TICKET});
 }

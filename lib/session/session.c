@@ -121,6 +121,9 @@ void bl_session_destroy(struct bl_session *session) {
         bl_endpoint_release(shared->endpoint, session->peer, 0, BL_TOMBSTONE);
     }
     bl_timer_cancel(shared->wheel, &session->timer);
+    if (session->extension != NULL) {
+        shared->extension.ops->removed(session->extension);
+    }
     leave_lists(session);
     for (struct bl_message *message; (message = bl_inbox_pop(&session->inbox)) != NULL;) {
         bl_message_free(shared, message);
@@ -204,6 +207,11 @@ bool bl_session_claim(struct bl_session *session, const struct bl_identity *iden
         *session->claim = *identity;
     }
     return session->claim != NULL;
+}
+
+bool bl_session_extend(struct bl_session *session) {
+    const struct bl_extension_host *host = &session->shared->extension;
+    return host->ops == NULL || host->ops->opened(host->user, session);
 }
 
 void bl_session_forget_payload(struct bl_session *session) {

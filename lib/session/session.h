@@ -67,6 +67,7 @@ struct bl_session {
     enum belay_state state;
     struct bl_peer *peer; /* NULL while there is no link */
     void *user;
+    struct bl_extension *extension;     /* from its login on, if its runtime hangs anything on it */
     uint8_t identity[16];               /* of the handshake, then as accept() named the user */
     uint8_t name[BL_SESSION_NAME_SIZE]; /* server: as its tickets have it */
     uint32_t generation;                /* server: of the newest ticket that was proven */

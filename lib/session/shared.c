@@ -1,8 +1,9 @@
-/* Channels as both sides must agree on them. */
+/* What both sides must agree on: channels and movement. */
 #include "lib/session/shared.h"
 
 #include "common/error.h"
 #include "lib/session/inbox.h"
+#include <stdio.h>
 #include <string.h>
 
 static enum belay_result check_channel(const struct belay_channel *channel, size_t index) {
@@ -75,8 +76,47 @@ enum belay_result bl_shared_set_channels(struct bl_shared *shared,
     return BELAY_OK;
 }
 
-uint64_t bl_shared_hash_channels(const struct bl_shared *shared) {
-    char text[BELAY_CHANNELS_MAX * (BELAY_CHANNEL_NAME_MAX + 2) + 1];
+static enum belay_result check_move(const struct belay_move_opts *move) {
+    if (move->size > BELAY_MOVE_SIZE_MAX) {
+        return bl_fail(BELAY_E_INVALID, "move.size: %u, at most %d bytes", move->size,
+                       BELAY_MOVE_SIZE_MAX);
+    }
+    if (move->tick_hz > BELAY_TICK_HZ_MAX) {
+        return bl_fail(BELAY_E_INVALID, "move.tick_hz: %u, at most %d", move->tick_hz,
+                       BELAY_TICK_HZ_MAX);
+    }
+    if (move->lanes > BELAY_LANES_MAX) {
+        return bl_fail(BELAY_E_INVALID, "move.lanes: %u, at most %d", move->lanes, BELAY_LANES_MAX);
+    }
+    if (move->future_max > BELAY_FUTURE_MAX) {
+        return bl_fail(BELAY_E_INVALID, "move.future_max: %u, at most %d ticks", move->future_max,
+                       BELAY_FUTURE_MAX);
+    }
+    if (move->when_missing > BELAY_MISSING_ASK) {
+        return bl_fail(BELAY_E_INVALID, "move.when_missing: %u is no enum belay_when_missing",
+                       move->when_missing);
+    }
+    return BELAY_OK;
+}
+
+enum belay_result bl_shared_set_move(struct bl_shared *shared, const struct belay_move_opts *move) {
+    enum belay_result result = check_move(move);
+    if (result != BELAY_OK) {
+        return result;
+    }
+    struct belay_move_opts *ours = &shared->move;
+    *ours = *move;
+    ours->tick_hz = ours->tick_hz != 0 ? ours->tick_hz : BELAY_TICK_HZ_DEFAULT;
+    ours->lanes = ours->lanes != 0 ? ours->lanes : 1;
+    ours->hold_ticks = ours->hold_ticks != 0 ? ours->hold_ticks : BELAY_HOLD_TICKS_DEFAULT;
+    ours->future_max = ours->future_max != 0 ? ours->future_max : BELAY_FUTURE_DEFAULT;
+    ours->burst_ticks = ours->burst_ticks != 0 ? ours->burst_ticks : BELAY_BURST_DEFAULT;
+    return BELAY_OK;
+}
+
+uint64_t bl_shared_hash_declared(const struct bl_shared *shared) {
+    char text[BELAY_CHANNELS_MAX * (BELAY_CHANNEL_NAME_MAX + 2) + 32];
+    char move[32] = "";
     struct bl_writer writer = bl_writer_of(text, sizeof text - 1);
     for (uint8_t i = 0; i < shared->channel_count; i++) {
         const struct bl_channel *channel = &shared->channels[i];
@@ -84,6 +124,11 @@ uint64_t bl_shared_hash_channels(const struct bl_shared *shared) {
         bl_write_bytes(&writer, channel->name, strlen(channel->name));
         bl_write_u8(&writer, '\n');
     }
+    if (shared->move.size > 0) {
+        snprintf(move, sizeof move, "%u %u %u", shared->move.size, shared->move.tick_hz,
+                 shared->move.lanes);
+    }
+    bl_write_bytes(&writer, move, strlen(move));
     text[bl_writer_size(&writer)] = '\0';
     return bl_wire_hash(text);
 }

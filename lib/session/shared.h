@@ -9,6 +9,7 @@
 #define BL_SESSION_SHARED_H
 
 #include "lib/peer/endpoint.h"
+#include "lib/session/extension.h"
 #include "lib/session/room.h"
 #include "lib/wire/frame.h"
 #include <belay/belay.h>
@@ -53,6 +54,8 @@ struct bl_shared {
     struct bl_limits limits;
     uint32_t features, required; /* offered, and of these indispensable */
     bool state_events;
+    struct belay_move_opts move; /* size 0: no movement */
+    struct bl_extension_host extension;
     const void *login; /* client: what HELLO carries; the runtime's */
     size_t login_size;
     bool accept_gaps; /* a session goes on though the client's process has lost its memory */
@@ -100,8 +103,15 @@ static inline void bl_drop(struct bl_shared *shared, enum belay_drop cause) {
 enum belay_result bl_shared_set_channels(struct bl_shared *shared,
                                          const struct belay_channel *channels, size_t count);
 
-/** The same for those who declare the same channels. */
-uint64_t bl_shared_hash_channels(const struct bl_shared *shared);
+/**
+ * Copies and checks the movement of the options, and fills in its defaults.
+ *
+ * @return BELAY_OK, BELAY_E_INVALID naming the field
+ */
+enum belay_result bl_shared_set_move(struct bl_shared *shared, const struct belay_move_opts *move);
+
+/** The same for those who declare the same: channels and movement. */
+uint64_t bl_shared_hash_declared(const struct bl_shared *shared);
 
 /** Of no use any more: what queues still hold is freed. Sessions are gone by now. */
 void bl_shared_finish(struct bl_shared *shared);

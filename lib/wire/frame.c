@@ -10,7 +10,7 @@
 
 #define IN(state)                   (1U << (state))
 #define NOWHERE                     0U
-#define HELLO_SIZE(channels, login) (18U + 3U * (channels) + (login))
+#define HELLO_SIZE(channels, login) (23U + 3U * (channels) + (login))
 
 struct frame_rule {
     const char *name;
@@ -49,6 +49,8 @@ static const struct frame_rule rules[] = {
                            OPEN_STATES},
     [BL_FRAME_FRAGMENT] = {"FRAGMENT", BL_FRAGMENT_HEADER + 1, BL_FRAME_SIZE_MAX, OPEN_STATES,
                            OPEN_STATES},
+    [BL_FRAME_MOVES] = {"MOVES", BL_MOVES_HEADER + 1, BL_FRAME_SIZE_MAX, NOWHERE, OPEN_STATES},
+    [BL_FRAME_MOVE_ACK] = {"MOVE_ACK", BL_MOVE_ACK_SIZE, BL_MOVE_ACK_SIZE, OPEN_STATES, NOWHERE},
 };
 
 static const struct frame_rule *rule_of(uint8_t type) {
@@ -110,6 +112,9 @@ size_t bl_hello_write(void *out, size_t size, const struct bl_hello *hello) {
     bl_write_u32(&writer, hello->required);
     bl_write_u16(&writer, hello->credit_messages);
     bl_write_u32(&writer, hello->credit_bytes);
+    bl_write_u16(&writer, hello->move_size);
+    bl_write_u16(&writer, hello->tick_hz);
+    bl_write_u8(&writer, hello->lanes);
     bl_write_u8(&writer, hello->channel_count);
     for (uint8_t i = 0; i < hello->channel_count; i++) {
         bl_write_u8(&writer, hello->channels[i].mode);
@@ -119,6 +124,15 @@ size_t bl_hello_write(void *out, size_t size, const struct bl_hello *hello) {
     return finish(&writer);
 }
 
+static bool is_movement(const struct bl_hello *hello) {
+    if (hello->move_size == 0) {
+        return hello->tick_hz == 0 && hello->lanes == 0;
+    }
+    return hello->move_size <= BELAY_MOVE_SIZE_MAX && hello->tick_hz > 0 &&
+           hello->tick_hz <= BELAY_TICK_HZ_MAX && hello->lanes > 0 &&
+           hello->lanes <= BELAY_LANES_MAX;
+}
+
 bool bl_hello_read(struct bl_hello *out, const void *data, size_t size) {
     struct bl_reader reader = body_of(data, size);
     out->version = bl_read_u16(&reader);
@@ -126,8 +140,11 @@ bool bl_hello_read(struct bl_hello *out, const void *data, size_t size) {
     out->required = bl_read_u32(&reader);
     out->credit_messages = bl_read_u16(&reader);
     out->credit_bytes = bl_read_u32(&reader);
+    out->move_size = bl_read_u16(&reader);
+    out->tick_hz = bl_read_u16(&reader);
+    out->lanes = bl_read_u8(&reader);
     out->channel_count = bl_read_u8(&reader);
-    if (out->channel_count == 0 || out->channel_count > BELAY_CHANNELS_MAX) {
+    if (!is_movement(out) || out->channel_count == 0 || out->channel_count > BELAY_CHANNELS_MAX) {
         return false;
     }
     for (uint8_t i = 0; i < out->channel_count; i++) {

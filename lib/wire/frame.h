@@ -28,6 +28,8 @@ enum bl_frame_type {
     BL_FRAME_SKIP = 18,
     BL_FRAME_DATAGRAM = 19,
     BL_FRAME_FRAGMENT = 20,
+    BL_FRAME_MOVES = 21, /* this and the next: lib/wire/move.h */
+    BL_FRAME_MOVE_ACK = 22,
 };
 /** From here on types are extensions: below BL_FRAME_REQUIRED an unknown one is dropped, above it
  * is an error. */
@@ -40,6 +42,8 @@ enum bl_frame_type {
 #define BL_MESSAGE_HEADER    6  /* type, channel, sequence */
 #define BL_SEGMENT_HEADER    14 /* and offset, total */
 #define BL_FRAGMENT_HEADER   8  /* type, channel, sequence, index, count */
+#define BL_MOVES_HEADER      10 /* type, lane, newest, present, same */
+#define BL_MOVE_ACK_SIZE     32
 #define BL_MESSAGE_DATA_MAX  (BL_FRAME_SIZE_MAX - BL_MESSAGE_HEADER)
 #define BL_SEGMENT_DATA_MAX  (BL_FRAME_SIZE_MAX - BL_SEGMENT_HEADER)
 #define BL_FRAGMENT_DATA_MAX (BL_FRAME_SIZE_MAX - BL_FRAGMENT_HEADER)
@@ -78,6 +82,9 @@ struct bl_hello {
     uint32_t required; /* of these, without which the sender will not go on */
     uint16_t credit_messages;
     uint32_t credit_bytes;
+    uint16_t move_size; /* 0 = no movement: then the next two are 0 as well */
+    uint16_t tick_hz;
+    uint8_t lanes;
     uint8_t channel_count;
     struct bl_channel_mark channels[BELAY_CHANNELS_MAX];
     const uint8_t *login; /* lent */

@@ -15,6 +15,8 @@
 
 int server_in_eighteen_lines(void);
 int client_in_twenty_lines(void);
+void arena_server(struct belay_server *server);
+void arena_client(struct belay_client *client);
 void server_events(struct belay_server *server);
 bool client_events(struct belay_client *client);
 int own_epoll_loop(struct belay_server *server);
@@ -76,10 +78,79 @@ static const struct belay_channel channels[] = {
     {.name = "chat", .mode = BELAY_RELIABLE, .priority = 1, .when_full = BELAY_CLOSE},
     {.name = "state", .mode = BELAY_SEQUENCED}};
 
+struct input {
+    int8_t dx, dy;
+    uint8_t buttons, pad;
+};
+struct body {
+    float x, y;
+    uint32_t hp;
+};
+struct state {
+    uint32_t tick;
+    struct body me;
+};
 struct player {
     belay_session session;
+    struct body body;
     bool away;
 };
+
+/* ---- movement: server and client, once per pass of the main loop */
+
+static void step(struct body *body, const struct input *input) {
+    body->x += (float)input->dx * 0.1F;
+    body->y += (float)input->dy * 0.1F;
+}
+
+static void arena_opts(struct belay_move_opts *move) {
+    move->size = sizeof(struct input);
+    move->tick_hz = 60;
+}
+
+void arena_server(struct belay_server *server) {
+    uint32_t tick;
+    while (belay_server_next_tick(server, &tick)) {
+        for (belay_session s = belay_server_next(server, 0); s != 0;
+             s = belay_server_next(server, s)) {
+            struct belay_session_info info = BELAY_SESSION_INFO_INIT;
+            struct belay_move move;
+            if (belay_server_take_move(server, s, 0, tick, &move) == BELAY_OK &&
+                belay_server_info(server, s, &info) == BELAY_OK && info.user != NULL) {
+                struct player *player = info.user;
+                step(&player->body, move.data); /* always one input, sent or substituted */
+                if (tick % 3 == 0) {
+                    struct state state = {.tick = tick, .me = player->body};
+                    belay_server_send(server, s, CH_STATE, &state, sizeof state);
+                }
+            }
+        }
+    }
+    belay_server_flush(server); /* without this the state waits for the next service() */
+}
+
+/* Predicts, and on each state reconciles. */
+static struct body mine;
+
+void arena_client(struct belay_client *client) {
+    uint32_t tick;
+    while (belay_client_next_tick(client, &tick)) {
+        const struct input input = {.dx = 1};
+        belay_client_send_move(client, 0, tick, &input);
+        step(&mine, &input);
+    }
+    belay_client_flush(client);
+}
+
+static void arena_reconcile(struct belay_client *client, const struct state *state) {
+    const void *move;
+    mine = state->me;
+    for (uint32_t t = state->tick + 1; (move = belay_client_move_at(client, 0, t)) != NULL; t++) {
+        step(&mine, move);
+    }
+}
+
+/* ---- every event */
 
 static bool password_is_right(const void *data, size_t size) {
     return size == 6 && memcmp(data, "secret", 6) == 0;
@@ -133,6 +204,10 @@ void server_events(struct belay_server *server) {
         case BELAY_EVENT_BACKPRESSURE:
             printf("slow: %u bytes wait\n", ev.backpressure.queued_bytes);
             break;
+        case BELAY_EVENT_MOVE_REFUSED:
+            printf("tick %u: %s\n", ev.move_refused.tick,
+                   belay_move_verdict_name(ev.move_refused.verdict));
+            break;
         case BELAY_EVENT_CLOSED: /* also for a login that was refused or given up: user may be NULL
                                   */
             printf("left: %s (%s), rtt %u ms, %u unacked\n",
@@ -168,8 +243,13 @@ bool client_events(struct belay_client *client) {
             belay_client_send(client, CH_CHAT, "hello", 5);
             break;
         case BELAY_EVENT_MESSAGE:
-            printf("%u: %.*s\n", ev.message.channel, (int)ev.message.size,
-                   (const char *)ev.message.data);
+            if (ev.message.channel == CH_STATE && ev.message.size == sizeof(struct state)) {
+                struct state state;
+                memcpy(&state, ev.message.data, sizeof state);
+                arena_reconcile(client, &state);
+            } else {
+                printf("%.*s\n", (int)ev.message.size, (const char *)ev.message.data);
+            }
             break;
         case BELAY_EVENT_DOWN:
             printf("reconnecting, %u s left\n", ev.down.window_ms / 1000);
@@ -194,6 +274,7 @@ bool client_events(struct belay_client *client) {
             printf("%u bytes will not arrive\n", (unsigned)ev.returned.size);
             break;
         case BELAY_EVENT_BACKPRESSURE:
+        case BELAY_EVENT_MOVE_REFUSED:
         case BELAY_EVENT_LOGIN:
         case BELAY_EVENT_STATE:
         case BELAY_EVENT_NONE:
@@ -236,6 +317,8 @@ int friend_hosts_a_game(void) {
     struct belay_client *me;
     sopts.channels = copts.channels = channels;
     sopts.channel_count = copts.channel_count = 3;
+    arena_opts(&sopts.move);
+    arena_opts(&copts.move);
     if (belay_server_start(&server, &sopts) < 0) {
         return -1;
     }
@@ -266,6 +349,8 @@ static void run(struct belay_sim *sim, struct belay_server *server, struct belay
         server_events(server);
         belay_client_service(client, 0);
         client_events(client);
+        arena_server(server);
+        arena_client(client);
     }
 }
 

@@ -50,12 +50,13 @@ def read_enet_datagram(datagram):
     return sent_time, commands
 
 
-def hello(version, login):
+def hello(version, login, movement=(0, 0, 0)):
+    """Of movement: size of an input, ticks a second, lanes."""
     channels = b"".join(
         struct.pack("!BH", mode, fnv1a(name) & 0xFFFF)
         for mode, name in ((0, "reliable"), (1, "unreliable"))
     )
-    head = struct.pack("!BHIIHIB", HELLO, version, 0, 0, 256, 1 << 20, 2)
+    head = struct.pack("!BHIIHIHHBB", HELLO, version, 0, 0, 256, 1 << 20, *movement, 2)
     return head + channels + login
 
 

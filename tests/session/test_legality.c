@@ -3,6 +3,7 @@
  * blood does nothing else, above all not end with a broken invariant.
  */
 #include "common/random.h"
+#include "lib/wire/move.h"
 #include "tests/session/linked.h"
 #include <stdio.h>
 
@@ -32,11 +33,12 @@ static const struct sizes {
     uint8_t type;
     size_t min, max;
 } all_sizes[] = {
-    {BL_FRAME_HELLO, 21, 1090}, {BL_FRAME_WELCOME, 41, 1065}, {BL_FRAME_REFUSE, 11, 139},
+    {BL_FRAME_HELLO, 26, 1095}, {BL_FRAME_WELCOME, 41, 1065}, {BL_FRAME_REFUSE, 11, 139},
     {BL_FRAME_CLOSE, 11, 139},  {BL_FRAME_ERROR, 3, 3},       {BL_FRAME_PING, 5, 5},
     {BL_FRAME_PONG, 13, 13},    {BL_FRAME_HANDLED, 7, 82},    {BL_FRAME_PAUSE, 5, 5},
     {BL_FRAME_DRAIN, 6, 134},   {BL_FRAME_MESSAGE, 6, 1146},  {BL_FRAME_SEGMENT, 15, 1146},
     {BL_FRAME_SKIP, 6, 6},      {BL_FRAME_DATAGRAM, 6, 1146}, {BL_FRAME_FRAGMENT, 9, 1146},
+    {BL_FRAME_MOVES, 11, 1146}, {BL_FRAME_MOVE_ACK, 32, 32},
 };
 
 static const struct sizes *sizes_of(uint8_t type) {
@@ -72,6 +74,10 @@ static bool is_legal(uint8_t type, enum bl_role receiver, enum belay_state state
     case BL_FRAME_SEGMENT:
     case BL_FRAME_SKIP:
         return may_be_accepted;
+    case BL_FRAME_MOVES:
+        return !client && accepted;
+    case BL_FRAME_MOVE_ACK:
+        return client && accepted;
     default:
         return accepted;
     }
@@ -115,9 +121,9 @@ START_TEST(every_type_and_size_is_judged_as_expected_in_every_state_and_role) {
 END_TEST
 
 START_TEST(known_types_have_names_and_others_none) {
-    static const char *const names[] = {"HELLO",   "WELCOME", "REFUSE",  "CLOSE",    "ERROR",
-                                        "PING",    "PONG",    "HANDLED", "PAUSE",    "DRAIN",
-                                        "MESSAGE", "SEGMENT", "SKIP",    "DATAGRAM", "FRAGMENT"};
+    static const char *const names[] = {
+        "HELLO", "WELCOME", "REFUSE",  "CLOSE", "ERROR",    "PING",     "PONG",  "HANDLED", "PAUSE",
+        "DRAIN", "MESSAGE", "SEGMENT", "SKIP",  "DATAGRAM", "FRAGMENT", "MOVES", "MOVE_ACK"};
     for (size_t i = 0; i < COUNT_OF(all_sizes); i++) {
         ck_assert_str_eq(bl_frame_name(all_sizes[i].type), names[i]);
     }
@@ -259,6 +265,8 @@ static size_t write_sound(uint8_t frame[BL_FRAME_SIZE_MAX], uint8_t type,
     const struct bl_pong pong = {.nonce = 77};
     const struct bl_error_frame error = {.verdict = BL_FRAME_UNKNOWN, .frame = 99};
     const struct bl_handled handled = {.count = 1};
+    const struct bl_moves moves = {.newest = 1, .present = 3};
+    const struct bl_move_ack move_ack = {.begun = true};
     const struct bl_piece piece = {
         .type = type,
         .channel = type == BL_FRAME_DATAGRAM || type == BL_FRAME_FRAGMENT,
@@ -295,6 +303,10 @@ static size_t write_sound(uint8_t frame[BL_FRAME_SIZE_MAX], uint8_t type,
         return bl_piece_write(frame, size, &piece) + BL_SEGMENT_DATA_MAX;
     case BL_FRAME_FRAGMENT:
         return bl_piece_write(frame, size, &piece) + BL_FRAGMENT_DATA_MAX;
+    case BL_FRAME_MOVES:
+        return bl_moves_write(frame, size, &moves, 8);
+    case BL_FRAME_MOVE_ACK:
+        return bl_move_ack_write(frame, size, &move_ack);
     default:
         frame[0] = type;
         return 5;

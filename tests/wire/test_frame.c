@@ -103,16 +103,17 @@ struct golden {
 static const struct golden goldens[] = {
     {"HELLO",
      BYTES("\x01" "\x00\x01" "\x00\x00\x00\x03" "\x00\x00\x00\x02" "\x01\x00" "\x00\x14\x00\x00"
-           "\x02" "\x00\xab\xcd" "\x02\x12\x34" "bob:secret"),
+           "\x00\x08" "\x00\x3c" "\x02" "\x02" "\x00\xab\xcd" "\x02\x12\x34" "bob:secret"),
      {.hello = {.version = 1, .features = 3, .required = 2,
-                .credit_messages = 256, .credit_bytes = 1310720, .channel_count = 2,
+                .credit_messages = 256, .credit_bytes = 1310720,
+                .move_size = 8, .tick_hz = 60, .lanes = 2, .channel_count = 2,
                 .channels = {{.mode = BELAY_RELIABLE, .name = 0xabcd},
                              {.mode = BELAY_SEQUENCED, .name = 0x1234}},
                 .login = LENT("bob:secret"), .login_size = 10}},
-     24},
-    {"HELLO without a login",
+     29},
+    {"HELLO without movement and a login",
      BYTES("\x01" "\x00\x02" "\xff\xfe\xfd\xfc" "\x00\x00\x00\x00" "\xff\xff" "\xff\xff\xff\xff"
-           "\x01" "\x01\x00\x07"),
+           "\0\0" "\0\0" "\0" "\x01" "\x01\x00\x07"),
      {.hello = {.version = 2, .features = 0xfffefdfc,
                 .credit_messages = 65535, .credit_bytes = 4294967295, .channel_count = 1,
                 .channels = {{.mode = BELAY_UNRELIABLE, .name = 7}}, .login = LENT("")}},
@@ -137,8 +138,8 @@ static const struct golden goldens[] = {
      BYTES("\x04" "\x00\x00\x03\xe9" "\x00" "\x00\x00\x00\x00" "\x80" TEXT_128),
      {.reason = {.code = 1001, .text = LENT(TEXT_128), .text_size = 128}},
      0},
-    {"ERROR", BYTES("\x06" "\x03" "\x15"),
-     {.error = {.verdict = BL_FRAME_UNKNOWN, .frame = 21}}, 0},
+    {"ERROR", BYTES("\x06" "\x03" "\x7f"),
+     {.error = {.verdict = BL_FRAME_UNKNOWN, .frame = 127}}, 0},
     {"PING", BYTES("\x07" "\xde\xad\xbe\xef"), {.number = 0xdeadbeef}, 0},
     {"PONG", BYTES("\x08" "\xde\xad\xbe\xef" "\x01\x02\x03\x04\x05\x06\x07\x08"),
      {.pong = {.nonce = 0xdeadbeef, .time_us = 0x0102030405060708}}, 0},
@@ -242,7 +243,9 @@ START_TEST(a_frame_that_does_not_fit_is_not_written) {
 END_TEST
 
 /* clang-format off */
-#define HELLO_TO_COUNT "\x01" "\0\x01" "\0\0\0\0" "\0\0\0\0" "\0\0" "\0\0\0\0"
+#define HELLO_TO_MOVEMENT "\x01" "\0\x01" "\0\0\0\0" "\0\0\0\0" "\0\0" "\0\0\0\0"
+#define HELLO_TO_COUNT    HELLO_TO_MOVEMENT "\0\0" "\0\0" "\0"
+#define ONE_CHANNEL       "\x01" "\0\0\0"
 
 /* Frames of the right size whose fields contradict each other or the protocol. */
 static const struct bad {
@@ -255,6 +258,16 @@ static const struct bad {
     {"HELLO of 17 channels",
      BYTES(HELLO_TO_COUNT "\x11" ZEROS_16 ZEROS_16 ZEROS_16 "\0\0\0" "login")},
     {"HELLO of fewer channels than it says", BYTES(HELLO_TO_COUNT "\x02" "\0\0\0" "\0\0")},
+    {"HELLO of no movement with a tick rate",
+     BYTES(HELLO_TO_MOVEMENT "\0\0" "\0\x3c" "\0" ONE_CHANNEL)},
+    {"HELLO of no movement with a lane", BYTES(HELLO_TO_MOVEMENT "\0\0" "\0\0" "\x01" ONE_CHANNEL)},
+    {"HELLO of inputs of 65 bytes", BYTES(HELLO_TO_MOVEMENT "\0\x41" "\0\x3c" "\x01" ONE_CHANNEL)},
+    {"HELLO of 0 ticks a second", BYTES(HELLO_TO_MOVEMENT "\0\x08" "\0\0" "\x01" ONE_CHANNEL)},
+    {"HELLO of 241 ticks a second",
+     BYTES(HELLO_TO_MOVEMENT "\0\x08" "\0\xf1" "\x01" ONE_CHANNEL)},
+    {"HELLO of movement without a lane",
+     BYTES(HELLO_TO_MOVEMENT "\0\x08" "\0\x3c" "\0" ONE_CHANNEL)},
+    {"HELLO of 9 lanes", BYTES(HELLO_TO_MOVEMENT "\0\x08" "\0\x3c" "\x09" ONE_CHANNEL)},
     {"WELCOME of version 3",
      BYTES("\x02" "\0\x03" "\0\0\0\0" "\0\0\0\x01" "\0\0\0\x01" "\0\0\0\0" "\0\0" "\0\0\0\0" ZEROS_16)},
     {"REFUSE that says 2 to coming back", BYTES("\x03" "\0\0\0\x05" "\x02" "\0\0\0\0" "\0")},
@@ -286,13 +299,26 @@ START_TEST(payloads_of_a_login_are_taken_up_to_their_limit) {
     for (uint16_t size = BELAY_LOGIN_MAX; size <= BELAY_LOGIN_MAX + 1; size++) {
         struct bl_hello hello = {.channel_count = 1, .login = payload, .login_size = size};
         size_t written = bl_hello_write(frame, sizeof frame, &hello);
-        ck_assert_uint_eq(written, 21U + size);
+        ck_assert_uint_eq(written, 26U + size);
         ck_assert_int_eq(read_frame(&out, frame, written), size <= BELAY_LOGIN_MAX);
         struct bl_welcome welcome = {.payload = payload, .payload_size = size};
         written = bl_welcome_write(frame, sizeof frame, &welcome);
         ck_assert_uint_eq(written, 41U + size);
         ck_assert_int_eq(read_frame(&out, frame, written), size <= BELAY_LOGIN_MAX);
     }
+}
+END_TEST
+
+START_TEST(movement_of_a_hello_is_taken_up_to_its_limits) {
+    uint8_t frame[BL_FRAME_SIZE_MAX];
+    struct bl_hello out, hello = {.channel_count = 1,
+                                  .move_size = BELAY_MOVE_SIZE_MAX,
+                                  .tick_hz = BELAY_TICK_HZ_MAX,
+                                  .lanes = BELAY_LANES_MAX};
+    ck_assert(bl_hello_read(&out, frame, bl_hello_write(frame, sizeof frame, &hello)));
+    ck_assert_uint_eq(out.move_size, 64);
+    ck_assert_uint_eq(out.tick_hz, 240);
+    ck_assert_uint_eq(out.lanes, 8);
 }
 END_TEST
 
@@ -306,7 +332,7 @@ START_TEST(the_largest_hello_fits_a_frame) {
         hello.channels[i].mode = i % 3;
     }
     size_t size = bl_hello_write(frame, sizeof frame, &hello);
-    ck_assert_uint_eq(size, 1090);
+    ck_assert_uint_eq(size, 1095);
     struct bl_hello out;
     ck_assert(bl_hello_read(&out, frame, size));
     ck_assert_uint_eq(out.channel_count, BELAY_CHANNELS_MAX);
@@ -336,6 +362,7 @@ static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, a_frame_that_does_not_fit_is_not_written, 0, COUNT_OF(goldens));
     tcase_add_loop_test(tests, a_frame_that_contradicts_itself_is_malformed, 0, COUNT_OF(bads));
     tcase_add_test(tests, payloads_of_a_login_are_taken_up_to_their_limit);
+    tcase_add_test(tests, movement_of_a_hello_is_taken_up_to_its_limits);
     tcase_add_test(tests, the_largest_hello_fits_a_frame);
     tcase_add_test(tests, sizes_are_those_of_the_protocol);
 }

@@ -5,17 +5,20 @@
 #include "common/random.h"
 #include "lib/wire/datagram.h"
 #include "lib/wire/frame.h"
+#include "lib/wire/move.h"
 #include "tests/support/test.h"
 #include <string.h>
 
 #define INPUT_COUNT 1000000
 #define SEED        UINT64_C(0x77697265)
 #define SIZE_MAX_IN 1200
+#define MOVE_SIZE   8
 
 static const uint8_t types[] = {
-    BL_FRAME_HELLO, BL_FRAME_WELCOME, BL_FRAME_REFUSE,  BL_FRAME_CLOSE,    BL_FRAME_ERROR,
-    BL_FRAME_PING,  BL_FRAME_PONG,    BL_FRAME_HANDLED, BL_FRAME_PAUSE,    BL_FRAME_DRAIN,
-    BL_FRAME_SKIP,  BL_FRAME_MESSAGE, BL_FRAME_SEGMENT, BL_FRAME_DATAGRAM, BL_FRAME_FRAGMENT,
+    BL_FRAME_HELLO, BL_FRAME_WELCOME,  BL_FRAME_REFUSE,  BL_FRAME_CLOSE,    BL_FRAME_ERROR,
+    BL_FRAME_PING,  BL_FRAME_PONG,     BL_FRAME_HANDLED, BL_FRAME_PAUSE,    BL_FRAME_DRAIN,
+    BL_FRAME_SKIP,  BL_FRAME_MESSAGE,  BL_FRAME_SEGMENT, BL_FRAME_DATAGRAM, BL_FRAME_FRAGMENT,
+    BL_FRAME_MOVES, BL_FRAME_MOVE_ACK,
 };
 
 /** Reads a frame; true when a writer makes the same bytes of what was read. */
@@ -30,6 +33,8 @@ static bool comes_back(const uint8_t *data, size_t size, bool *read) {
         struct bl_handled handled;
         struct bl_drain_frame drain;
         struct bl_piece piece;
+        struct bl_moves moves;
+        struct bl_move_ack move_ack;
         uint32_t number;
     } out;
     size_t written = 0;
@@ -71,6 +76,14 @@ static bool comes_back(const uint8_t *data, size_t size, bool *read) {
     case BL_FRAME_DRAIN:
         written = TRY(bl_drain_read(&out.drain, data, size),
                       bl_drain_write(again, sizeof again, &out.drain));
+        break;
+    case BL_FRAME_MOVES:
+        written = TRY(bl_moves_read(&out.moves, data, size, MOVE_SIZE),
+                      bl_moves_write(again, sizeof again, &out.moves, MOVE_SIZE));
+        break;
+    case BL_FRAME_MOVE_ACK:
+        written = TRY(bl_move_ack_read(&out.move_ack, data, size),
+                      bl_move_ack_write(again, sizeof again, &out.move_ack));
         break;
     default:
         written = TRY(bl_piece_read(&out.piece, data, size),

@@ -32,6 +32,7 @@ struct belay_client_opts {
     bool accept_gaps;  /* connect() takes a saved ticket, and what RESUMED then tells is borne */
     bool state_events; /* STATE events, for tools and tests */
     uint32_t send_messages_max, send_bytes_max; /* defaults in <belay/limits.h> */
+    struct belay_move_opts move;                /* as the server's; default: none */
     uint32_t memory_max; /* bytes of messages waiting, both ways; default BELAY_MEMORY_DEFAULT */
     const struct belay_hooks *hooks; /* memory and log; copied; default: the C library, no log */
     struct belay_sim *sim; /* live in this simulated network, which must outlive the client */
@@ -126,6 +127,47 @@ void belay_client_wake(struct belay_client *client);
  */
 enum belay_result belay_client_send(struct belay_client *client, uint8_t channel, const void *data,
                                     size_t size);
+
+/**
+ * True once for each tick to sample an input for: in a loop, each frame. The pace is the server's,
+ * and up to 5 % faster or slower while that brings inputs closer to the time at which they are
+ * needed; beyond BL_PACER_SNAP ticks off it jumps or stands still. Begins once the server has told
+ * of its ticks, shortly after OPEN; goes on while the session is down. No tick comes twice, and
+ * after a stall of this process old ones are skipped. A service() that waits returns when one is
+ * due.
+ *
+ * @param tick  its number: some ticks ahead of the server's. Numbers wrap
+ */
+bool belay_client_next_tick(struct belay_client *client, uint32_t *tick);
+
+/**
+ * The input of a tick and lane. Leaves with the next service() or flush(), together with all that
+ * are not acknowledged yet, so that the loss of a datagram costs nothing. While the session is
+ * down it is kept, and sent if it is still in time when the link is back.
+ *
+ * @param tick  as next_tick() gave it: later than the last one of this lane. The server takes none
+ *              that are too many, or too far ahead
+ * @param data  options.move.size bytes; copied
+ * @return BELAY_OK, BELAY_E_STATE (not open; no movement; the tick was sent already),
+ *         BELAY_E_INVALID (lane, NULL)
+ */
+enum belay_result belay_client_send_move(struct belay_client *client, uint8_t lane, uint32_t tick,
+                                         const void *data);
+
+/**
+ * What was sent for a tick, or NULL: after the newest one, or more than some seconds ago. To
+ * reconcile, take the server's state of a tick and step through move_at(tick + 1) and on until it
+ * is NULL. For a tick that was skipped it gives what the server will use instead, by the
+ * options. Lent until the next send_move().
+ */
+const void *belay_client_move_at(const struct belay_client *client, uint8_t lane, uint32_t tick);
+
+/**
+ * The tick, with its fraction, to draw remote players at: as far behind the newest state as the
+ * network is uneven. Goes by the server's clock, not by when datagrams came; never goes back, but
+ * wraps with the ticks. 0 before the server has told of its ticks.
+ */
+double belay_client_render_tick(struct belay_client *client);
 
 /** @return BELAY_OK, BELAY_E_INVALID (info->struct_size) */
 enum belay_result belay_client_info(const struct belay_client *client,

@@ -19,6 +19,7 @@
 #include <belay/event.h>
 #include <belay/hooks.h>
 #include <belay/limits.h>
+#include <belay/move.h>
 #include <belay/reason.h>
 #include <belay/result.h>
 #include <belay/session.h>

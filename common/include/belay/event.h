@@ -2,6 +2,7 @@
 #ifndef BELAY_EVENT_H
 #define BELAY_EVENT_H
 
+#include <belay/move.h>
 #include <belay/reason.h>
 #include <belay/session.h>
 
@@ -29,7 +30,8 @@ extern "C" {
     X(BELAY_EVENT_TICKET, 11)      /* client: a new resume ticket, instead of the last one */      \
     X(BELAY_EVENT_RETURNED, 12)    /* both: a reliable message that will not arrive */             \
     X(BELAY_EVENT_DRAIN, 13)       /* client: the server ends in deadline_ms */                    \
-    X(BELAY_EVENT_STATE, 15)       /* both, with opts.state_events: every transition */
+    X(BELAY_EVENT_MOVE_REFUSED, 14) /* server, opts.move_events: inputs that were not taken */     \
+    X(BELAY_EVENT_STATE, 15)        /* both, with opts.state_events: every transition */
 
 enum belay_event_type {
 #define BELAY_EVENT_ENUM_(name, value) name = value,
@@ -135,6 +137,15 @@ struct belay_drain_event {
     const char *go_to; /* where else to play; empty when the server did not say */
 };
 
+/** MOVE_REFUSED: inputs that break a rule, and not only come late or twice. One event for each
+ * verdict stands for all since the last poll of its kind. */
+struct belay_move_refused_event {
+    enum belay_move_verdict verdict; /* CONFLICT, FUTURE or OVER_BUDGET */
+    uint32_t tick;                   /* of the newest one */
+    uint32_t count;
+    uint8_t lane; /* of the newest one */
+};
+
 /** STATE: one transition. */
 struct belay_state_event {
     enum belay_state from, to;
@@ -162,6 +173,7 @@ struct belay_event {
         struct belay_backpressure_event backpressure;
         struct belay_returned_event returned;
         struct belay_drain_event drain;
+        struct belay_move_refused_event move_refused;
         struct belay_state_event state;
     };
 };

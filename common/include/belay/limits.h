@@ -20,6 +20,20 @@
 #define BELAY_DATAGRAM_RATE_DEFAULT  20000    /* datagrams of one session */
 #define BELAY_BYTE_RATE_DEFAULT      33554432 /* and their bytes */
 
+/* Movement. */
+#define BELAY_MOVE_SIZE_MAX      64 /* bytes of an input */
+#define BELAY_MOVES_MAX          16 /* inputs of one datagram and lane */
+#define BELAY_LANES_MAX          8  /* players on one session */
+#define BELAY_TICK_HZ_DEFAULT    60
+#define BELAY_TICK_HZ_MAX        240
+#define BELAY_HOLD_TICKS_DEFAULT 3  /* a missing input is the last one again for so long */
+#define BELAY_FUTURE_DEFAULT     64 /* ticks ahead that an input may be */
+#define BELAY_FUTURE_MAX         1000
+#define BELAY_BURST_DEFAULT      8 /* inputs beyond one for each tick */
+#define BELAY_CATCH_UP_MAX                                                                         \
+    16 /* ticks that are run at once after a stall, or a quarter of a                              \
+          second's; the others are left out */
+
 /* Sizes. */
 #define BELAY_SESSIONS_DEFAULT   64
 #define BELAY_SESSIONS_MAX       4095 /* peers of one ENet host */

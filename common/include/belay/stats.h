@@ -58,6 +58,9 @@ struct belay_stats {
     uint64_t unsent;              /* datagrams that the system did not take */
     uint64_t errors_out;          /* ERROR frames: the other side said what we do not understand */
     uint64_t errors_in;           /* and the other way round */
+    uint64_t ticks_run;           /* server: given out by next_tick(); and left out after stalls */
+    uint64_t ticks_left_out;
+    uint32_t tick_late_us;              /* server: how late the newest tick was given out */
     uint64_t dropped[BELAY_DROP_COUNT]; /* by enum belay_drop */
 };
 #define BELAY_STATS_INIT BELAY_INIT_(struct belay_stats)

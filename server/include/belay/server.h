@@ -67,8 +67,10 @@ struct belay_server_opts {
     uint32_t resume_window_ms;
     uint32_t login_ms;
     uint32_t send_messages_max, send_bytes_max; /* per session */
-    bool no_resume;      /* a lost session ends at once instead of being kept */
-    bool state_events;   /* STATE events, for tools and tests */
+    bool no_resume;              /* a lost session ends at once instead of being kept */
+    bool state_events;           /* STATE events, for tools and tests */
+    bool move_events;            /* MOVE_REFUSED events */
+    struct belay_move_opts move; /* inputs by tick; default: none */
     uint32_t memory_max; /* bytes of messages waiting, both ways, of all sessions. Half of it is
                             split evenly among session_max, the rest goes to whoever needs more:
                             beyond both, a send() would block, and a session that brings more ends
@@ -200,6 +202,31 @@ enum belay_result belay_server_close(struct belay_server *server, belay_session 
  */
 enum belay_result belay_server_send(struct belay_server *server, belay_session session,
                                     uint8_t channel, const void *data, size_t size);
+
+/**
+ * True once for each tick of the simulation that is due: in a loop, each frame. Ticks go by real
+ * time, options.move.tick_hz a second from the start on; tick numbers wrap. Who comes late gets a
+ * quarter of a second's ticks at once, BELAY_CATCH_UP_MAX at most, and older ones are left out,
+ * with their numbers, for everybody alike (stats tell how many): no player falls behind by it. A
+ * service() that waits returns when the next tick is due.
+ *
+ * @param tick  its number
+ */
+bool belay_server_next_tick(struct belay_server *server, uint32_t *tick);
+
+/**
+ * The one input of a session and lane for a tick: as the client has sent it, or what
+ * options.move.when_missing says. Consumes it: ticks go up, those between are left out. The client
+ * hears what became of each.
+ *
+ * @param tick  the one that next_tick() gave
+ * @param move  filled in. BELAY_MISSING_ASK: move->data as it is given, or zeros if that is NULL,
+ *              stands for an input that has not come, so set it before each call
+ * @return BELAY_OK, also while the session is down; BELAY_E_GONE; BELAY_E_STATE (not open yet; no
+ *         movement; the tick was taken already or has not been given out); BELAY_E_INVALID (lane)
+ */
+enum belay_result belay_server_take_move(struct belay_server *server, belay_session session,
+                                         uint8_t lane, uint32_t tick, struct belay_move *move);
 
 /**
  * Enumerates every session in any state: begin with 0, ends with 0. Sessions may end and be closed
