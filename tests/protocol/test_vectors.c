@@ -7,6 +7,8 @@
 #include "lib/secure/protection.h"
 #include "lib/secure/ticket.h"
 #include "lib/secure/token.h"
+#include "lib/wire/frame.h"
+#include "lib/wire/move.h"
 
 #include "tests/support/test.h"
 #include <stdio.h>
@@ -574,6 +576,77 @@ START_TEST(a_sealed_datagram_agrees) {
 }
 END_TEST
 
+static const char *const moves_names[] = {
+    "example", "of one",         "all the same",  "across the wrap",
+    "full",    "beyond a frame", "that just fit",
+};
+
+/** What was given to be written: its inputs stand one behind the other, the newest first. */
+static struct bl_moves get_moves(uint16_t move_size) {
+    struct field inputs = get("inputs");
+    struct bl_reader reader = bl_reader_of(inputs.bytes, inputs.size);
+    struct bl_moves moves = {.lane = (uint8_t)get_number("lane"),
+                             .newest = (uint32_t)get_number("newest"),
+                             .present = (uint16_t)get_number("given")};
+    for (unsigned age = 0; age < BELAY_MOVES_MAX; age++) {
+        if ((moves.present >> age & 1) != 0) {
+            bl_read_copy(&reader, moves.inputs[age], move_size);
+        }
+    }
+    ck_assert(!reader.failed && bl_reader_left(&reader) == 0);
+    return moves;
+}
+
+START_TEST(moves_are_read_and_written) {
+    char name[64];
+    snprintf(name, sizeof name, "moves %s", moves_names[_i]);
+    enter(name);
+    struct field frame = get("frame");
+    uint16_t move_size = (uint16_t)get_number("move_size");
+    const struct bl_moves given = get_moves(move_size);
+    struct bl_moves read;
+    uint8_t out[BL_FRAME_SIZE_MAX];
+
+    must_be("frame", out, bl_moves_write(out, sizeof out, &given, move_size));
+    ck_assert(bl_moves_read(&read, frame.bytes, frame.size, move_size));
+    ck_assert_uint_eq(read.lane, given.lane);
+    ck_assert_uint_eq(read.newest, given.newest);
+    ck_assert_uint_eq(read.present, get_number("present"));
+    for (unsigned age = 0; age < BELAY_MOVES_MAX; age++) {
+        if ((read.present >> age & 1) != 0) {
+            ck_assert_mem_eq(read.inputs[age], given.inputs[age], move_size);
+        }
+    }
+}
+END_TEST
+
+static const char *const acks[] = {"before the first input", "in play", "at the limits"};
+
+START_TEST(an_ack_of_moves_is_read_and_written) {
+    char name[64];
+    snprintf(name, sizeof name, "move ack %s", acks[_i]);
+    enter(name);
+    struct field frame = get("frame");
+    struct bl_move_ack ack;
+    uint8_t out[BL_MOVE_ACK_SIZE];
+
+    ck_assert(bl_move_ack_read(&ack, frame.bytes, frame.size));
+    ck_assert_uint_eq(ack.lane, get_number("lane"));
+    ck_assert_uint_eq(ack.begun, get_number("flags"));
+    ck_assert_uint_eq(ack.consumed, get_number("consumed"));
+    ck_assert_uint_eq(ack.age_us, get_number("age_us"));
+    ck_assert_uint_eq(ack.fates, get_number("fates"));
+    ck_assert_uint_eq(ack.waiting, get_number("waiting"));
+    ck_assert_uint_eq(ack.received, get_number("received"));
+    ck_assert_int_eq(ack.margin, (int64_t)get_number("margin"));
+    ck_assert_int_eq(ack.margin_smoothed, (int64_t)get_number("smoothed"));
+    ck_assert_int_eq(ack.margin_min, (int64_t)get_number("least"));
+    ck_assert_uint_eq(ack.starved, get_number("starved"));
+    ck_assert_uint_eq(ack.loss, get_number("loss"));
+    must_be("frame", out, bl_move_ack_write(out, sizeof out, &ack));
+}
+END_TEST
+
 START_TEST(query_and_info_are_read_and_written) {
     enter("query");
     struct field asked = get("query"), answered = get("info");
@@ -616,6 +689,8 @@ static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, a_deny_is_read_and_written, 0, (int)COUNT_OF(handshakes));
     tcase_add_loop_test(tests, a_sealed_datagram_agrees, 0, DATAGRAMS_COUNT);
     tcase_add_test(tests, query_and_info_are_read_and_written);
+    tcase_add_loop_test(tests, moves_are_read_and_written, 0, (int)COUNT_OF(moves_names));
+    tcase_add_loop_test(tests, an_ack_of_moves_is_read_and_written, 0, (int)COUNT_OF(acks));
 }
 
 TEST_MAIN("protocol vectors", add_tests)

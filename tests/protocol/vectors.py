@@ -9,6 +9,7 @@ The file has sections, "[name]", of lines "field = hex"; test_vectors.c reads it
 import sys
 from dataclasses import dataclass
 
+import moves
 import secure
 
 GAME = secure.fnv1a("arena/3")
@@ -335,6 +336,55 @@ def add_query(vectors):
     vectors.section("query", game=GAME, query=query, info=info, data=data, **said)
 
 
+def wild(size, count):
+    """Inputs of which each differs from the others in every byte."""
+    return {age: bytes([17 * age]) * size for age in range(count)}
+
+
+# Inputs by age, of lane and newest tick.
+MOVES = {
+    "example": (0, 101, {0: b"\1\0\x7f\x20", 1: b"\1\0\x7f\x20", 3: b"\1\0\x80\x21"}),
+    "of one": (7, 0, {0: b"\x2a"}),
+    "all the same": (1, 2**32 - 1, {age: pattern("held", 8) for age in range(16)}),
+    "across the wrap": (2, 3, {age: bytes([age // 3] * 2 + [0] * 7) for age in range(0, 16, 2)}),
+    "full": (3, 70_000, wild(64, 15)),
+    "beyond a frame": (4, 70_000, wild(64, 16)),
+    "that just fit": (5, 70_000, wild(64, 15) | {15: wild(64, 15)[14][:8] + b"\xff" * 56}),
+}
+MOVE_ACKS = {
+    "before the first input": moves.MoveAck(0, 0, 600, 4321, 0, 0, 0, 0, 0, 0, 0, 0),
+    "in play": moves.MoveAck(
+        3, moves.BEGUN, 1000, 16_666, 0xE4555555, 0b1011, 1004, 700, 512, -31, 5, 12
+    ),
+    "at the limits": moves.MoveAck(
+        7, moves.BEGUN, *[2**32 - 1] * 5, 32_767, -32_768, -1, 65_535, 255
+    ),
+}
+
+
+def add_moves(vectors):
+    for name, (lane, newest, inputs) in MOVES.items():
+        size = len(inputs[0])
+        frame, kept = moves.make_moves(lane, newest, inputs)
+        assert len(frame) <= moves.FRAME_MAX
+        read = moves.read_moves(frame, size)
+        assert read == (lane, newest, {age: inputs[age] for age in kept})
+        vectors.section(
+            f"moves {name}",
+            move_size=size,
+            lane=lane,
+            newest=newest,
+            given=moves.mask_of(inputs),
+            present=moves.mask_of(kept),
+            inputs=b"".join(inputs[age] for age in sorted(inputs)),
+            frame=frame,
+        )
+    for name, ack in MOVE_ACKS.items():
+        assert moves.read_ack(ack.made()) == ack
+        fields = {field: value % 2**64 for field, value in vars(ack).items()}
+        vectors.section(f"move ack {name}", **fields, frame=ack.made())
+
+
 def way_of_token(token, secret):
     return Way(secure.TOKEN_WAY, secure.token_schedule(secret), token, first_secret=secret)
 
@@ -371,6 +421,7 @@ def make_all():
     add_cookie(vectors)
     add_reset(vectors)
     add_query(vectors)
+    add_moves(vectors)
     return vectors.text()
 
 

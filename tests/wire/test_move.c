@@ -48,14 +48,17 @@ static void must_be_equal(const struct bl_moves *got, const struct bl_moves *wan
     }
 }
 
-/** As a player's are: most are held for some ticks, and change in some bytes. */
+/** As a player's are: most are held for some ticks, change in some bytes, and come again. */
 static struct bl_moves draw(struct bl_random *random, uint16_t move_size) {
     struct bl_moves moves = {.lane = (uint8_t)bl_random_below(random, BELAY_LANES_MAX),
                              .newest = (uint32_t)bl_random_below(random, UINT64_C(1) << 32)};
     double gaps = bl_random_chance(random, 0.5) ? 0 : 0.4;
     double held = bl_random_chance(random, 0.2) ? 0 : 0.6;
     double changed = bl_random_chance(random, 0.3) ? 1 : 0.2;
-    bl_random_bytes(random, moves.inputs[0], move_size);
+    uint64_t values = bl_random_chance(random, 0.5) ? 256 : 2;
+    for (uint16_t i = 0; i < move_size; i++) {
+        moves.inputs[0][i] = (uint8_t)bl_random_below(random, values);
+    }
     for (unsigned age = 0; age < BELAY_MOVES_MAX; age++) {
         moves.present |= (uint16_t)((age == 0 || !bl_random_chance(random, gaps)) << age);
         if (age == 0) {
@@ -65,7 +68,7 @@ static struct bl_moves draw(struct bl_random *random, uint16_t move_size) {
         bool holds = bl_random_chance(random, held);
         for (uint16_t i = 0; !holds && i < move_size; i++) {
             if (bl_random_chance(random, changed)) {
-                moves.inputs[age][i] = (uint8_t)bl_random_below(random, 256);
+                moves.inputs[age][i] = (uint8_t)bl_random_below(random, values);
             }
         }
     }
