@@ -1,12 +1,12 @@
 /*
  * Design notes.
  *
- * The phase moves towards a goal and stops there, so that a correction ends by itself when nothing
- * more is heard. A sample only sets a new goal.
+ * The phase moves towards a goal and stops there, so a correction ends by itself when nothing more
+ * is heard. A sample only sets a new goal.
  *
- * The path (the margin of an input at phase 0) is smoothed, and samples that are far beside it are
- * kept apart: some of them in a row on one side are a new path, taken at once and not counted as
- * jitter; a single one is neither.
+ * The path (the margin of an input at phase 0) is smoothed slowly, since jitter must not move the
+ * ticks. What would make that late, a network that is another one all at once, is looked for on its
+ * own: it is taken at once, and is not counted as jitter.
  *
  * The server is known, but it may be wrong: whatever it says, all numbers stay finite and bounded.
  */
@@ -22,48 +22,57 @@
 
 #define MARGIN_MAX 128.0 /* ticks, either way: what the wire can say */
 
-/* Of the path: 8 samples are 0.4 s. Slower, and a path that changes little by little is followed
- * late; faster, and jitter moves the ticks. */
-#define PATH_GAIN (1.0 / 8)
-/* Of the deviation, which is more of a property: it moves the target, and nobody likes that. */
-#define DEVIATION_GAIN (1.0 / 16)
+/* Of the path: 64 samples are 3 s. Clocks that differ by 200 ppm are followed to 0.04 ticks, and
+ * jitter of 60 ms moves the ticks by 2 ms; steps are found by learn_step(). */
+#define PATH_GAIN (1.0 / 64)
+/* Of the deviation, as slow: it moves the target. */
+#define DEVIATION_GAIN (1.0 / 64)
 /* Of the loss, which comes smoothed over a second: 3 s, so that 5 % is told from 10 %. */
 #define LOSS_GAIN (1.0 / 64)
 /* What a deviation is taken for before anything is known: that of a good home network. */
 #define DEVIATION_FIRST_S 0.004
-#define SAMPLES_FIRST     2 /* that many samples weigh as much as that guess */
+#define SAMPLES_FIRST     2    /* that many samples weigh as much as that guess */
+#define SAMPLES_MANY      1000 /* more make no difference, and need not be counted */
 
-/* Farther from the path than so many deviations and ticks is beside it. Evenly spread jitter
- * reaches 2 deviations, a normal one has 1 in 60 beyond 3; the tick is for paths without any
- * jitter. */
+/* A sample farther from the path than so many deviations and ticks counts as one that is as far: a
+ * single outlier teaches little. The tick is for paths without any jitter. */
 #define BESIDE_DEVIATIONS 3.0
 #define BESIDE_TICKS      1.0
-/* So many in a row on one side are a new path: 0.2 s. Two late datagrams in a row are an ordinary
- * burst of jitter. */
-#define BESIDE_MAX 4
+/* A run (see learn_step()) wears off by so much with each sample: jitter alone is beside its path
+ * by a deviation on average, half of the time on the other side. */
+#define SLACK_DEVIATIONS 1.0
+#define SLACK_TICKS      0.25 /* the server may read in steps of its ticks */
+/* And it is a step when it adds up to so much: 100 ms at 60 Hz take 2 to 4 samples, while jitter of
+ * 60 ms gets there once in hours. */
+#define STEP_DEVIATIONS 4.0
+#define STEP_TICKS      1.0
+#define STEP_SAMPLES    8 /* before, nobody knows what is jitter */
 
 /* The target: a tick of room for what the filters have not seen yet (dead band, drift, the way the
- * server's reading falls on its ticks), and what jitter and loss need. Of evenly spread jitter the
- * latest is 2 deviations later than the average. */
+ * server's reading falls on its ticks), and what jitter and loss need. Evenly spread jitter is up
+ * to 2 deviations late; inputs that overtake others are those that are heard of, which makes the
+ * average early and the latest up to 4. Repeats make good what is beyond. */
 #define ROOM              1.0
-#define TARGET_DEVIATIONS 2.0
+#define TARGET_DEVIATIONS 2.5
 /* An input is repeated with every tick, so each tick of margin more is one more datagram of which
  * one has to come: with this probability none of them does. */
 #define STARVATION_SHARE 0.0005
-#define LOSS_TICKS_MAX   8.0 /* half of the inputs of one datagram */
+#define LOSS_TICKS_MAX   8.0  /* half of the inputs of one datagram */
+#define LOSS_MAX         0.99 /* whose logarithm is not 0 */
 
 /* When ticks starve though the margin was what it should be, jitter has a long tail that averages
- * do not show: half a tick more each time, and it wears off by a tick in 20 s. */
-#define CAUTION_STEP     0.5
+ * do not show: a quarter of a tick more each time, and it wears off by a tick in 20 s. */
+#define CAUTION_STEP     0.25
 #define CAUTION_MAX      4.0
 #define CAUTION_WEAR_OFF (1.0 / 400) /* ticks per sample */
 
-/* Corrections begin at an error of half a tick, since inputs come in whole ticks, and end well
- * inside of it, so that noise does not switch them on and off. */
-#define BAND_BEGIN 0.5
-#define BAND_END   0.1
-/* An error is made good in so many seconds, as far as the speed allows. */
-#define CORRECTION_S 0.5
+/* Corrections begin at a quarter of a tick, which nobody feels, and end well inside of it, so that
+ * noise does not switch them on and off. */
+#define BAND_BEGIN 0.25
+#define BAND_END   0.05
+/* An error is made good in so many seconds, as far as the speed allows. A correction stops at its
+ * goal, and no other is made for what is in flight: so it needs no slower end. */
+#define CORRECTION_S 0.25
 /* A snap is seen by the player: it wants more than a first sample. */
 #define SNAP_SAMPLES 3
 
@@ -96,7 +105,8 @@ static uint32_t newest_given(const struct bl_pacer *pacer) {
 static double target_now(const struct bl_pacer *pacer) {
     double loss_ticks = 0;
     if (pacer->loss > STARVATION_SHARE) {
-        loss_ticks = fmin(log(STARVATION_SHARE) / log(fmin(pacer->loss, 0.99)) - 1, LOSS_TICKS_MAX);
+        loss_ticks =
+            fmin(log(STARVATION_SHARE) / log(fmin(pacer->loss, LOSS_MAX)) - 1, LOSS_TICKS_MAX);
     }
     return ROOM + TARGET_DEVIATIONS * pacer->deviation + loss_ticks + pacer->caution;
 }
@@ -129,8 +139,10 @@ void bl_pacer_begin(struct bl_pacer *pacer, bl_time now, uint32_t arrival, doubl
     }
     /* What is under way was sent on another path. */
     pacer->sample_count = 0;
+    pacer->path_count = 0;
     pacer->newest_sample = newest_given(pacer);
-    pacer->outside = 0;
+    pacer->run.count = 0;
+    pacer->starved = false;
 }
 
 /** Ticks at once: as many as the server runs. */
@@ -193,50 +205,74 @@ static double gain_of(double gain, uint32_t count) {
     return fmax(gain, 1.0 / count);
 }
 
-/** Counts samples in a row beside the path, until they are the path. */
-static void learn_outside(struct bl_pacer *pacer, double path, double error) {
-    bool above = error > 0;
-    if (pacer->outside == 0 || above != (pacer->outside > 0)) {
-        pacer->outside = 0;
-        pacer->outside_sum = 0;
+static void begin_run(struct bl_pacer *pacer, bool above) {
+    pacer->run = (struct bl_pacer_run){.above = above, .deviation = pacer->deviation};
+}
+
+/**
+ * Page's CUSUM ("Continuous inspection schemes", Biometrika 41, 1954): adds up what the samples of
+ * a run are beside the path, less what jitter explains. While the path is the same that falls back
+ * to nothing; otherwise the run's samples are the new path.
+ *
+ * @return true when there is a new path, which was taken
+ */
+static bool learn_step(struct bl_pacer *pacer, double path, double error) {
+    struct bl_pacer_run *run = &pacer->run;
+    if (run->count == 0) {
+        begin_run(pacer, error > 0);
     }
-    pacer->outside += above ? 1 : -1;
-    pacer->outside_sum += path;
-    if (pacer->outside == BESIDE_MAX || pacer->outside == -BESIDE_MAX) {
-        pacer->path = pacer->outside_sum / BESIDE_MAX;
-        pacer->outside = 0;
+    double slack = SLACK_DEVIATIONS * run->deviation + SLACK_TICKS;
+    run->sum += (run->above ? error : -error) - slack;
+    if (run->sum <= 0) {
+        run->count = 0;
+        return false;
     }
+    run->count++;
+    run->path_sum += path;
+    double limit = STEP_DEVIATIONS * run->deviation + STEP_TICKS;
+    if (run->sum < limit || pacer->sample_count < STEP_SAMPLES) {
+        return false;
+    }
+    pacer->path = run->path_sum / run->count;
+    pacer->path_count = run->count;
+    pacer->deviation = run->deviation;
+    run->count = 0;
+    pacer->starved = false;
+    return true;
 }
 
 static void learn_path(struct bl_pacer *pacer, double path) {
-    uint32_t count = pacer->sample_count;
-    double error = path - pacer->path;
-    double beside = BESIDE_DEVIATIONS * pacer->deviation + BESIDE_TICKS;
-    if (count == 1) {
+    pacer->path_count += pacer->path_count < SAMPLES_MANY;
+    if (pacer->path_count == 1) {
         pacer->path = path;
         return;
     }
-    if (fabs(error) > beside) {
-        learn_outside(pacer, path, error);
-        return;
+    double beside = BESIDE_DEVIATIONS * pacer->deviation + BESIDE_TICKS;
+    double error = fmax(-beside, fmin(path - pacer->path, beside));
+    if (!learn_step(pacer, path, error)) {
+        pacer->path += error * gain_of(PATH_GAIN, pacer->path_count);
+        pacer->deviation += (fabs(error) - pacer->deviation) *
+                            gain_of(DEVIATION_GAIN, pacer->sample_count + SAMPLES_FIRST);
     }
-    if (pacer->outside != 0) {
-        pacer->outside = 0;
-        pacer->deviation += (beside - pacer->deviation) * DEVIATION_GAIN;
-    }
-    pacer->path += error * gain_of(PATH_GAIN, count);
-    pacer->deviation +=
-        (fabs(error) - pacer->deviation) * gain_of(DEVIATION_GAIN, count + SAMPLES_FIRST);
 }
 
-static void learn_loss(struct bl_pacer *pacer, const struct bl_margin_sample *sample) {
-    double loss = fmax(0, fmin(sample->loss, 1));
-    pacer->loss += (loss - pacer->loss) * LOSS_GAIN;
+static void learn_loss(struct bl_pacer *pacer, double loss) {
+    pacer->loss += (fmax(0, fmin(loss, 1)) - pacer->loss) * LOSS_GAIN;
+}
+
+/** Starved ticks are no reason for more margin where the margin was not even what it should be, nor
+ * when the network has become another one, which is known at the end of a run. */
+static void learn_starvation(struct bl_pacer *pacer, const struct bl_margin_sample *sample) {
     pacer->caution = fmax(pacer->caution - CAUTION_WEAR_OFF, 0);
-    double margin = pacer->path + phase_given(pacer, sample->tick);
-    if (sample->starved > 0 && margin > pacer->target - ROOM) {
+    pacer->starved = pacer->starved || sample->starved > 0;
+    if (pacer->run.count > 0) {
+        return;
+    }
+    if (pacer->starved && pacer->on_target) {
         pacer->caution = fmin(pacer->caution + CAUTION_STEP, CAUTION_MAX);
     }
+    pacer->starved = false;
+    pacer->on_target = pacer->path + phase_given(pacer, sample->tick) > pacer->target - ROOM;
 }
 
 /** Forward, ticks are left out; backward, none comes until it is time for it. */
@@ -269,10 +305,11 @@ void bl_pacer_hear(struct bl_pacer *pacer, bl_time now, const struct bl_margin_s
     }
     move_to(pacer, now);
     pacer->newest_sample = sample->tick;
-    pacer->sample_count += pacer->sample_count < UINT16_MAX; /* more make no difference */
+    pacer->sample_count += pacer->sample_count < SAMPLES_MANY;
     double margin = fmax(-MARGIN_MAX, fmin(sample->margin, MARGIN_MAX));
     learn_path(pacer, margin - phase_given(pacer, sample->tick));
-    learn_loss(pacer, sample);
+    learn_loss(pacer, sample->loss);
+    learn_starvation(pacer, sample);
     pacer->target = target_now(pacer);
     steer(pacer);
 }

@@ -26,6 +26,15 @@ struct bl_margin_sample {
     uint32_t starved; /* ticks run without their input since the last sample */
 };
 
+/** Samples that are, on the whole, on one side of the path. */
+struct bl_pacer_run {
+    uint32_t count; /* 0: none */
+    bool above;
+    double sum;       /* of what they are beside it, beyond jitter */
+    double path_sum;  /* of what they say */
+    double deviation; /* as it was before them */
+};
+
 struct bl_pacer {
     uint16_t hz;
     bool running;
@@ -45,11 +54,13 @@ struct bl_pacer {
     } given[BL_PACER_PHASES]; /* newest ticks given out */
 
     uint32_t sample_count, newest_sample;
-    double path;      /* smoothed: margin at phase 0 */
-    double deviation; /* of path, on average: the jitter */
-    int outside;      /* samples in a row beside the path: negative below it */
-    double outside_sum;
+    uint32_t path_count; /* samples of this path */
+    double path;         /* smoothed: margin at phase 0 */
+    double deviation;    /* of path, on average: the jitter */
+    struct bl_pacer_run run;
     double loss;
+    bool starved;   /* ticks have, and it is not known yet why */
+    bool on_target; /* the sample before had, on average, the margin to have */
     double caution; /* ticks, for what no average shows */
     double target;  /* the margin to have, in ticks */
 };

@@ -24,6 +24,7 @@
 /* What a deviation is taken for before anything is known: that of a good home network. */
 #define DEVIATION_FIRST_S 0.004
 #define SAMPLES_FIRST     2    /* that many samples weigh as much as that guess */
+#define SAMPLES_MANY      1000 /* more make no difference, and need not be counted */
 #define INTERVAL_FIRST_S  0.05 /* a MOVE_ACK comes 20 times a second */
 
 /* The server's newest tick was never due longer ago, since it leaves out what it cannot catch up
@@ -109,7 +110,7 @@ void bl_server_clock_hear(struct bl_server_clock *clock, bl_time now, uint32_t t
         learn(clock, sample, sample - estimate(clock, now), ticks_in(clock, now - clock->heard_at));
     }
     clock->heard_at = now;
-    clock->sample_count += clock->sample_count < UINT16_MAX; /* more make no difference */
+    clock->sample_count += clock->sample_count < SAMPLES_MANY;
 }
 
 bool bl_server_clock_begun(const struct bl_server_clock *clock) {

@@ -193,8 +193,8 @@ class Session:
         self.inbox.remove(found)
         return found
 
-    def log_in(self, payload):
-        self.send_reliable(frames.hello(FRAMES_VERSION, payload))
+    def log_in(self, payload, movement=frames.NO_MOVEMENT):
+        self.send_reliable(frames.hello(FRAMES_VERSION, payload, movement))
         welcome = frames.read_welcome(self.frame(frames.WELCOME))
         assert welcome["version"] == FRAMES_VERSION
         return welcome

@@ -9,6 +9,7 @@ HELLO, WELCOME, REFUSE, CLOSE, PING, PONG, HANDLED = 1, 2, 3, 4, 7, 8, 9
 MESSAGE, SEGMENT, DATAGRAM = 16, 17, 19
 MESSAGE_MAX, SEGMENT_SIZE = 1140, 1132
 SENT_TIME = 0x8000
+NO_MOVEMENT = (0, 0, 0)
 
 
 def acknowledge(channel, sequence, sent_time):
@@ -50,7 +51,7 @@ def read_enet_datagram(datagram):
     return sent_time, commands
 
 
-def hello(version, login, movement=(0, 0, 0)):
+def hello(version, login, movement=NO_MOVEMENT):
     """Of movement: size of an input, ticks a second, lanes."""
     channels = b"".join(
         struct.pack("!BH", mode, fnv1a(name) & 0xFFFF)
