@@ -140,8 +140,15 @@ class Session:
         self.send_commands([frames.send_reliable(channel, sequence, frame)])
 
     def send_unreliable(self, frame):
-        self.group += 1
-        self.send_commands([frames.send_unsequenced(self.group, frame)])
+        self.send_together([frame])
+
+    def send_together(self, several):
+        """Frames that are not reliable, in one datagram."""
+        commands = []
+        for frame in several:
+            self.group += 1
+            commands.append(frames.send_unsequenced(self.group, frame))
+        self.send_commands(commands)
 
     def receive(self, datagram):
         kind, tag, plain = self.binding.open(datagram)

@@ -216,9 +216,11 @@ def inputs_beyond_the_rules_are_not_taken(server):
     inputs = {tick: input_of(1, tick) for tick in range(first, first + 16)}
     newest = first + 15
     player.inputs[1] = inputs
-    player.send(1, newest, {newest - tick: inputs[tick] for tick in inputs})
-    player.send(1, newest, {newest - tick: inputs[tick] for tick in inputs})  # a duplicate
-    player.send(1, first, {0: b"conflict"})
+    one, _ = moves.make_moves(1, first, {0: inputs[first]})
+    conflict, _ = moves.make_moves(1, first, {0: b"conflict"})
+    every, _ = moves.make_moves(1, newest, {newest - tick: inputs[tick] for tick in inputs})
+    # In one datagram: no tick passes meanwhile, which would bring back an input.
+    player.link.send_together([one, conflict, every, every])
     player.send(0, player.now() + FUTURE_MAX + 5, {0: b"too soon"})
     player.send(0, player.now() - 200, {0: b"too late"} | {1: b"and this"})
     frame, _ = moves.make_moves(0, player.now() + 5, {0: b"no lane."})

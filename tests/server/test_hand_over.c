@@ -133,6 +133,23 @@ START_TEST(the_next_one_may_come_before_the_clients_are_back) {
 }
 END_TEST
 
+/* No client has to move, and what was run does not come again. */
+START_TEST(ticks_go_on_where_they_were) {
+    server_opts.move.size = client_opts.move.size = sizeof(uint32_t);
+    open_all(2);
+    must_come(board->inputs >= 20);
+    uint32_t before = board->tick;
+    bl_time at = bl_clock_monotonic();
+    restart();
+    must_come(board->first_tick > before);
+    uint32_t passed = (uint32_t)((bl_clock_monotonic() - at) * BELAY_TICK_HZ_DEFAULT / BL_SECOND);
+    ck_assert_uint_le(board->first_tick - before, passed + 2);
+    uint32_t inputs = board->inputs;
+    must_come(board->inputs >= inputs + 20);
+    ck_assert_all_resumed(1);
+}
+END_TEST
+
 START_TEST(sequenced_messages_go_on) {
     open_all(1);
     struct seat *seat = &board->seats[0];
@@ -212,12 +229,13 @@ START_TEST(a_link_that_is_lost_later_is_resumed) {
     open_all(1);
     restart();
     ck_assert_all_resumed(1);
+    uint32_t downs = board->seats[0].downs; /* a busy machine may have lost it by now */
     players[0].asleep = true;
-    must_come(board->seats[0].downs == 1);
+    must_come(board->seats[0].downs > downs);
     want(0, CHAT, 50, 60);
     players[0].asleep = false;
     ck_assert_books_agree();
-    must_come(board->seats[0].resumes == 2);
+    must_come(board->seats[0].resumes >= 2);
     ck_assert_uint_eq(players[0].closes, 0);
 }
 END_TEST
@@ -524,6 +542,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, what_waits_for_a_client_waits_in_the_next_process);
     tcase_add_test(tests, it_can_be_done_again_and_again);
     tcase_add_test(tests, the_next_one_may_come_before_the_clients_are_back);
+    tcase_add_test(tests, ticks_go_on_where_they_were);
     tcase_add_test(tests, sequenced_messages_go_on);
     tcase_add_test(tests, messages_that_expire_meanwhile_are_returned_by_the_next_process);
     tcase_add_test(tests,

@@ -56,6 +56,8 @@ struct board {
     _Atomic int start_result; /* of the last process */
     char start_words[256];
     _Atomic bool started;
+    _Atomic uint32_t tick, first_tick; /* newest that was run; the first of the newest process */
+    _Atomic uint32_t inputs;           /* that ticks were run with, as they were sent */
     struct seat seats[CLIENTS_MAX];
 };
 
@@ -190,6 +192,23 @@ static void send_what_is_wanted(struct belay_server *server) {
     }
 }
 
+/** With movement: each tick of each session with its input, which is the tick's number. */
+static void run_ticks(struct belay_server *server, uint32_t *first) {
+    uint32_t tick, input;
+    while (belay_server_next_tick(server, &tick)) {
+        *first = *first == 0 ? tick : *first;
+        board->first_tick = *first;
+        board->tick = tick;
+        for (belay_session s = 0; (s = belay_server_next(server, s)) != 0;) {
+            struct belay_move move;
+            if (belay_server_take_move(server, s, 0, tick, &move) == BELAY_OK && move.as_sent) {
+                memcpy(&input, move.data, sizeof input);
+                board->inputs += input == tick;
+            }
+        }
+    }
+}
+
 /** @return whether it has handed over */
 static bool do_hand_over(struct belay_server *server) {
     enum belay_result result = belay_server_hand_over(server, hand_over_path());
@@ -201,8 +220,10 @@ static bool do_hand_over(struct belay_server *server) {
 
 static void serve(struct belay_server *server) {
     struct belay_event event;
+    uint32_t first_tick = 0;
     while (!board->quit) {
         belay_server_service(server, 1);
+        run_ticks(server, &first_tick);
         while (!board->deaf && belay_server_poll(server, &event)) {
             take_event(server, &event);
         }
@@ -327,6 +348,13 @@ static void say_what_is_wanted(unsigned index) {
     }
 }
 
+static void play(struct belay_client *client) {
+    uint32_t tick;
+    while (belay_client_next_tick(client, &tick)) {
+        ck_assert_int_eq(belay_client_send_move(client, 0, tick, &tick), BELAY_OK);
+    }
+}
+
 static void step(void) {
     struct belay_event event;
     for (unsigned i = 0; i < player_count; i++) {
@@ -334,6 +362,7 @@ static void step(void) {
             continue;
         }
         say_what_is_wanted(i);
+        play(players[i].it);
         belay_client_service(players[i].it, i == 0);
         while (!players[i].deaf && belay_client_poll(players[i].it, &event)) {
             take_news(i, &event);

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define SEED       UINT64_C(0x6d6f7665)
-#define ROUNDS     200
+#define ROUNDS     50
 #define ALL        0xffffU
 #define LARGEST    (BL_FRAME_SIZE_MAX + 64) /* room for what no frame holds */
 #define BYTES(arr) .bytes = (arr), .size = sizeof(arr) - 1
@@ -129,13 +129,12 @@ START_TEST(inputs_of_any_size_come_back) {
 END_TEST
 
 START_TEST(sixteen_inputs_that_are_the_same_cost_one) {
-    uint16_t move_size = (uint16_t)_i;
     struct bl_moves moves = {.newest = 16, .present = ALL};
     uint8_t frame[BL_FRAME_SIZE_MAX];
-    for (unsigned age = 0; age < BELAY_MOVES_MAX; age++) {
-        memset(moves.inputs[age], 0x5a, move_size);
+    memset(moves.inputs, 0x5a, sizeof moves.inputs);
+    for (uint16_t size = 1; size <= BELAY_MOVE_SIZE_MAX; size++) {
+        ck_assert_uint_eq(bl_moves_write(frame, sizeof frame, &moves, size), 10U + size);
     }
-    ck_assert_uint_eq(bl_moves_write(frame, sizeof frame, &moves, move_size), 10U + move_size);
 }
 END_TEST
 
@@ -222,7 +221,7 @@ START_TEST(moves_of_any_other_length_are_malformed) {
     uint16_t move_size = (uint16_t)_i;
     struct bl_random random;
     bl_random_init_seeded(&random, SEED);
-    for (int round = 0; round < 20; round++) {
+    for (int round = 0; round < 4; round++) {
         struct bl_moves out, moves = draw(&random, move_size);
         uint8_t frame[LARGEST] = {0};
         size_t whole = bl_moves_write(frame, LARGEST - 1, &moves, move_size);
@@ -237,16 +236,14 @@ END_TEST
 START_TEST(moves_with_a_bit_flipped_are_refused_or_what_a_writer_writes) {
     uint16_t move_size = (uint16_t)_i;
     struct bl_random random;
-    bl_random_init_seeded(&random, SEED);
-    for (int round = 0; round < 4; round++) {
-        const struct bl_moves moves = draw(&random, move_size);
-        uint8_t frame[LARGEST];
-        size_t size = bl_moves_write(frame, sizeof frame, &moves, move_size);
-        for (size_t bit = 8; bit < 8 * size; bit++) { /* behind the type */
-            frame[bit / 8] ^= (uint8_t)(1U << bit % 8);
-            ck_assert_msg(is_canonical(frame, size, move_size), "round %d, bit %zu", round, bit);
-            frame[bit / 8] ^= (uint8_t)(1U << bit % 8);
-        }
+    bl_random_init_seeded(&random, SEED + move_size);
+    const struct bl_moves moves = draw(&random, move_size);
+    uint8_t frame[LARGEST];
+    size_t size = bl_moves_write(frame, sizeof frame, &moves, move_size);
+    for (size_t bit = 8; bit < 8 * size; bit++) { /* behind the type */
+        frame[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        ck_assert_msg(is_canonical(frame, size, move_size), "bit %zu", bit);
+        frame[bit / 8] ^= (uint8_t)(1U << bit % 8);
     }
 }
 END_TEST
@@ -368,8 +365,7 @@ static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, moves_are_written_and_read_as_the_protocol_says, 0,
                         COUNT_OF(goldens));
     tcase_add_loop_test(tests, inputs_of_any_size_come_back, 1, BELAY_MOVE_SIZE_MAX + 1);
-    tcase_add_loop_test(tests, sixteen_inputs_that_are_the_same_cost_one, 1,
-                        BELAY_MOVE_SIZE_MAX + 1);
+    tcase_add_test(tests, sixteen_inputs_that_are_the_same_cost_one);
     tcase_add_test(tests, an_absent_input_costs_nothing_and_is_compared_with_nothing);
     tcase_add_loop_test(tests, the_oldest_inputs_are_left_out_where_there_is_no_room, 0, 4);
     tcase_add_test(tests, a_frame_is_never_larger_than_a_frame_can_be);
