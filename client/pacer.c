@@ -49,11 +49,11 @@
 #define STEP_SAMPLES    8 /* before, nobody knows what is jitter */
 
 /* The target: a tick of room for what the filters have not seen yet (dead band, drift, the way the
- * server's reading falls on its ticks), and what jitter and loss need. Evenly spread jitter is up
- * to 2 deviations late; inputs that overtake others are those that are heard of, which makes the
- * average early and the latest up to 4. Repeats make good what is beyond. */
+ * server's reading falls on its ticks), and what jitter and loss need. Inputs that overtake others
+ * are those that are heard of, so the average is early: of evenly spread jitter the latest is up to
+ * 4 deviations later than that. Repeats make good the rest. */
 #define ROOM              1.0
-#define TARGET_DEVIATIONS 2.5
+#define TARGET_DEVIATIONS 3.5
 /* An input is repeated with every tick, so each tick of margin more is one more datagram of which
  * one has to come: with this probability none of them does. */
 #define STARVATION_SHARE 0.0005

@@ -25,12 +25,14 @@
 #define MARGIN_GAIN   (1.0F / 8)
 #define LOSS_GAIN     (1.0F / 64)
 #define LOSS_UNITS    256
+#define OWN_TICKS     64 /* bits of feedback.own */
 #define WAITING_TICKS 32 /* bits of bl_move_ack.waiting */
 
 /** What the client's pacer lives on. */
 struct feedback {
-    uint64_t received; /* newest tick whose input came in its own datagram; 0 = none */
-    int16_t margin;    /* its */
+    uint64_t received; /* newest tick whose own datagram has come; 0 = none */
+    uint64_t own;      /* bit i: that of the tick i before it has come too */
+    int16_t margin;    /* of received */
     int16_t margin_min;
     bool has_min;
     float smoothed; /* margin, in 1/256 */
@@ -157,23 +159,52 @@ static int16_t margin_of(uint64_t tick, uint64_t due, uint8_t fraction) {
     return (int16_t)(margin < INT16_MAX ? margin : INT16_MAX);
 }
 
-/** In its own datagram, and newer than all before. */
+/** Its own datagram has come, the newest so far. */
 static void sample(struct feedback *feedback, uint64_t tick, int16_t margin) {
+    uint64_t passed = tick - feedback->received;
     if (feedback->received == 0) {
         feedback->smoothed = margin;
     }
     feedback->smoothed += ((float)margin - feedback->smoothed) * MARGIN_GAIN;
+    feedback->own = (passed < OWN_TICKS ? feedback->own << passed : 0) | 1;
     feedback->received = tick;
     feedback->margin = margin;
 }
 
 /** An input that was not here before. */
-static void count_arrival(struct feedback *feedback, int16_t margin, bool repeated) {
+static void count_arrival(struct feedback *feedback, int16_t margin, bool lost) {
     if (!feedback->has_min || margin < feedback->margin_min) {
         feedback->margin_min = margin;
         feedback->has_min = true;
     }
-    feedback->loss += ((repeated ? 1.0F : 0.0F) - feedback->loss) * LOSS_GAIN;
+    feedback->loss += ((lost ? 1.0F : 0.0F) - feedback->loss) * LOSS_GAIN;
+}
+
+/** What was taken for lost comes after all: only overtaken. */
+static void take_back_loss(struct feedback *feedback) {
+    feedback->loss = feedback->loss > LOSS_GAIN ? feedback->loss - LOSS_GAIN : 0;
+}
+
+/*
+ * Whatever becomes of an input, its time says how far ahead of the server the client is: least of
+ * all may one be left without feedback whose inputs are refused for being too early or too late.
+ */
+static void learn(struct feedback *feedback, uint64_t tick, int16_t margin, bool repeated,
+                  bool fresh) {
+    uint64_t age = feedback->received - tick; /* beyond all when newer */
+    uint64_t own = age < OWN_TICKS ? UINT64_C(1) << age : 0;
+    bool newest = !repeated && tick > feedback->received;
+    bool heard = (feedback->own & own) != 0; /* refused before, if it is fresh; not lost */
+    if (fresh || newest) {
+        count_arrival(feedback, margin, repeated && !heard);
+    } else if (!repeated && own != 0 && !heard) {
+        take_back_loss(feedback);
+    }
+    if (newest) {
+        sample(feedback, tick, margin);
+    } else if (!repeated) {
+        feedback->own |= own;
+    }
 }
 
 enum belay_move_verdict bl_move_filter_take(struct bl_move_filter *filter,
@@ -182,22 +213,14 @@ enum belay_move_verdict bl_move_filter_take(struct bl_move_filter *filter,
     const struct span span = follow(filter, now);
     uint64_t tick = widen(input->tick, span.oldest);
     enum belay_move_verdict verdict = judge(filter, &span, tick, input->data);
-    bool newer = false, fresh = false;
-    filter->counts.verdicts[verdict]++;
-    if (verdict == BELAY_MOVE_ACCEPTED || verdict == BELAY_MOVE_STALE) {
-        newer = !input->repeated && tick > filter->feedback.received;
-        fresh = verdict == BELAY_MOVE_ACCEPTED || is_late(filter, tick) || newer;
-    }
+    bool fresh =
+        verdict == BELAY_MOVE_ACCEPTED || (verdict == BELAY_MOVE_STALE && is_late(filter, tick));
     if (verdict == BELAY_MOVE_ACCEPTED) {
         keep(filter, tick, input->data);
     }
-    if (fresh) {
-        int16_t margin = margin_of(tick, span.due, now->fraction);
-        count_arrival(&filter->feedback, margin, input->repeated);
-        if (newer) {
-            sample(&filter->feedback, tick, margin);
-        }
-    }
+    learn(&filter->feedback, tick, margin_of(tick, span.due, now->fraction), input->repeated,
+          fresh);
+    filter->counts.verdicts[verdict]++;
     return verdict;
 }
 
@@ -262,7 +285,6 @@ void bl_move_filter_use(struct bl_move_filter *filter, const struct bl_tick_time
 
 void bl_move_filter_report(struct bl_move_filter *filter, struct bl_move_ack *out) {
     struct feedback *feedback = &filter->feedback;
-    uint32_t loss = (uint32_t)(feedback->loss * LOSS_UNITS);
     uint32_t waiting = 0;
     for (uint32_t i = 0; i < WAITING_TICKS; i++) {
         waiting |= (uint32_t)has_input(filter, filter->consumed + 1 + i) << i;
@@ -275,7 +297,7 @@ void bl_move_filter_report(struct bl_move_filter *filter, struct bl_move_ack *ou
     out->margin_smoothed = (int16_t)feedback->smoothed;
     out->margin_min = feedback->has_min ? feedback->margin_min : feedback->margin;
     out->starved = (uint16_t)filter->counts.substituted;
-    out->loss = (uint8_t)(loss < UINT8_MAX ? loss : UINT8_MAX);
+    out->loss = (uint8_t)(feedback->loss * LOSS_UNITS); /* it never gets to be all */
     out->begun = feedback->received != 0;
     feedback->has_min = false;
 }
