@@ -42,8 +42,8 @@
  * by a deviation on average, half of the time on the other side. */
 #define SLACK_DEVIATIONS 1.0
 #define SLACK_TICKS      0.25 /* the server may read in steps of its ticks */
-/* And it is a step when it adds up to so much: 100 ms at 60 Hz take 2 to 4 samples, while jitter of
- * 60 ms gets there once in hours. */
+/* And it is a step when it adds up to so much: 100 ms at 60 Hz take 2 to 4 samples. Jitter of 60 ms
+ * gets there once in minutes, which moves the path by less than a tick. */
 #define STEP_DEVIATIONS 4.0
 #define STEP_TICKS      1.0
 #define STEP_SAMPLES    8 /* before, nobody knows what is jitter */
