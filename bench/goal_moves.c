@@ -1,11 +1,13 @@
 /*
- * moves: what movement costs the server.
+ * moves: what movement costs the server, and how many ticks get their input.
  *
  * "cost" is the filter alone: as many of them as a full server has, and the inputs of a tick for
- * one after the other, so that each one's memory has been displaced by the others' meanwhile.
+ * one after the other, so that each one's memory has been displaced by the others' meanwhile. The
+ * others are whole sessions over the simulated network, each case a loss.
  */
 #define _GNU_SOURCE
 #include "bench/goal.h"
+#include "bench/move_load.h"
 #include "server/move_filter.h"
 
 #include <belay/limits.h>
@@ -160,10 +162,60 @@ static void measure_cost(struct bl_goal_run *run, uint16_t size) {
                                           .bar = 100});
 }
 
+static const struct loss_case {
+    const char *name;
+    unsigned loss_percent;
+    double bar; /* percent of ticks used as sent */
+} cases[] = {{"0%", 0, 99.9}, {"5%", 5, 99.9}, {"20%", 20, 99}};
+
+static void tell_case(struct bl_goal_run *run, const struct loss_case *it,
+                      const struct bl_move_tally *tally) {
+    const struct bl_figure figures[] = {
+        {"used", 100 * (double)tally->used / (double)tally->ticks, "%", BL_BAR_AT_LEAST, it->bar},
+        {"wrong", (double)tally->wrong, "ticks", BL_BAR_AT_MOST, 0},
+        {"margin", tally->margin / run->seed_count, "ticks", BL_BAR_NONE, 0},
+    };
+    for (size_t i = 0; i < sizeof figures / sizeof *figures; i++) {
+        char what[32];
+        struct bl_figure figure = figures[i];
+        snprintf(what, sizeof what, "%s/%s", it->name, figures[i].what);
+        figure.what = what;
+        bl_goal_tell(run, &figure);
+    }
+}
+
+static void measure_case(struct bl_goal_run *run, const struct loss_case *it) {
+    struct bl_move_load load = {
+        .link = BELAY_LINK_INIT, .sessions = SESSIONS, .settle_ms = 3000, .play_ms = 20000};
+    struct bl_move_tally tally = {0};
+    load.link.loss = (float)it->loss_percent / 100;
+    load.link.delay_ms = 40;
+    load.link.jitter_ms = 20;
+    for (uint32_t i = 0; i < run->seed_count; i++) {
+        bl_goal_progress("moves %s: seed %u of %u ...", it->name, i + 1, run->seed_count);
+        if (!bl_move_load_run(&load, run->seed + i, &tally)) {
+            bl_goal_fail(run, it->name);
+            return;
+        }
+    }
+    bl_goal_progress("%s", "");
+    printf("moves: %3u %% loss, 40 to 60 ms each way: %llu ticks of %d sessions, %llu without "
+           "their input, %llu inputs refused\n",
+           it->loss_percent, (unsigned long long)tally.ticks, SESSIONS,
+           (unsigned long long)(tally.ticks - tally.used), (unsigned long long)tally.refused);
+    tell_case(run, it, &tally);
+}
+
 void bl_goal_moves(struct bl_goal_run *run) {
+    run->seed_count = run->longer ? 10 : 3;
     bl_calibrate();
     if (bl_goal_wants(run, "cost")) {
         measure_cost(run, 8);
         measure_cost(run, 48);
+    }
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (bl_goal_wants(run, cases[i].name)) {
+            measure_case(run, &cases[i]);
+        }
     }
 }

@@ -102,7 +102,8 @@ static void server_measure(struct model *model, const struct bl_tick_time *now,
     struct server *server = &model->server;
     double late = seconds(datagram->late) * model->plan->hz;
     server->late += (late - server->late) / ++server->measured;
-    server->margin = bl_serial_distance(datagram->moves.newest, now->due);
+    server->margin =
+        bl_serial_distance(datagram->moves.newest - datagram->moves.also_new, now->due);
     server->margin -= now->fraction / WIRE_UNITS;
     double even = server->margin + late - server->late;
     double gain = server->measured == 1 ? 1 : SMOOTHED_GAIN;
@@ -117,11 +118,14 @@ static void server_take(struct model *model, const struct datagram *datagram) {
     if (bl_serial_after(newest, bl_move_filter_received(server->filter))) {
         server_measure(model, &now, datagram);
     }
+    bool joined = false;
     for (uint32_t age = BELAY_MOVES_MAX; age-- > 0;) {
+        bool repeated = age > datagram->moves.also_new;
         if ((datagram->moves.present >> age & 1) != 0) {
-            bl_move_filter_take(
-                server->filter, &now,
-                &(struct bl_move_input){.tick = newest - age, .data = &input, .repeated = age > 0});
+            const struct bl_move_input taken = {
+                .tick = newest - age, .data = &input, .repeated = repeated, .joined = joined};
+            bl_move_filter_take(server->filter, &now, &taken);
+            joined = !repeated;
         }
     }
 }

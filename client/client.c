@@ -460,7 +460,6 @@ enum belay_result belay_client_send(struct belay_client *client, uint8_t channel
 
 bool belay_client_next_tick(struct belay_client *client, uint32_t *tick) {
     struct bl_loop *loop = &client->loop;
-    bl_loop_look_at_clock(loop);
     bool due = bl_client_moves_next(&client->moves, tick);
     loop->appointment = due ? loop->shared.now : bl_client_moves_due(&client->moves);
     return due;

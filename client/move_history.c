@@ -60,6 +60,7 @@ static void add_missing(struct bl_move_history *history) {
 
 static void begin_at(struct bl_move_history *history, uint32_t tick) {
     history->first = history->newest = tick;
+    history->left = tick - 1;
     history->begun = true;
 }
 
@@ -74,7 +75,6 @@ void bl_move_history_add(struct bl_move_history *history, uint32_t tick, const v
     }
     memcpy(input_of(history, tick), data, history->opts->size);
     history->held[slot_of(tick)] = 0;
-    history->dirty = true;
     if (history->newest - history->first >= BL_HISTORY_TICKS) {
         history->first = history->newest - BL_HISTORY_TICKS + 1;
     }
@@ -94,11 +94,12 @@ static bool is_acknowledged(const struct bl_move_history *history, uint32_t tick
 }
 
 bool bl_move_history_collect(struct bl_move_history *history, struct bl_moves *out) {
-    if (!history->dirty) {
+    uint32_t fresh = history->newest - history->left;
+    if (!history->begun || fresh == 0) {
         return false;
     }
-    history->dirty = false;
-    out->newest = history->newest;
+    out->also_new = (uint8_t)(fresh <= BELAY_MOVES_MAX ? fresh - 1 : BELAY_MOVES_MAX - 1);
+    out->newest = history->left = history->newest;
     out->present = 0;
     for (unsigned age = 0; age < BELAY_MOVES_MAX; age++) {
         uint32_t tick = history->newest - age;

@@ -17,7 +17,7 @@ struct bl_move_history {
     uint8_t *held;   /* likewise: 0 = as sent; else for so long nothing was, and this stands in */
     uint32_t first, newest; /* ticks it holds, once it has begun */
     bool begun;
-    bool dirty;                 /* newest has not left yet */
+    uint32_t left;              /* the newest tick that has left */
     bool acknowledged;          /* some MOVE_ACK has come */
     struct bl_move_ack ack;     /* the newest */
     uint64_t used, substituted; /* ticks, as the server has told */

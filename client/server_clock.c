@@ -35,6 +35,9 @@
 /* Behind the estimate by so many deviations, nearly all of what is to be drawn has come: evenly
  * spread jitter reaches 2, and 1 of 60 of a normal one is beyond 3. */
 #define RENDER_DEVIATIONS 3.0
+/* And by two intervals, so that a state that was lost is bridged by the next: as Source and Unity
+ * have it. */
+#define RENDER_INTERVALS 2.0
 
 static double ticks_in(const struct bl_server_clock *clock, bl_duration duration) {
     return (double)duration * clock->hz / (double)BL_SECOND;
@@ -133,7 +136,8 @@ double bl_server_clock_render(struct bl_server_clock *clock, bl_time now) {
         return 0;
     }
     double far = FAR_S * clock->hz;
-    double delay = fmin(clock->interval + RENDER_DEVIATIONS * clock->deviation, far);
+    double delay =
+        fmin(RENDER_INTERVALS * clock->interval + RENDER_DEVIATIONS * clock->deviation, far);
     double wanted = estimate(clock, now) - delay;
     if (wanted > clock->rendered || wanted < clock->rendered - far) {
         clock->rendered = wanted;

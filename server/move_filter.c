@@ -159,16 +159,19 @@ static int16_t margin_of(uint64_t tick, uint64_t due, uint8_t fraction) {
     return (int16_t)(margin < INT16_MAX ? margin : INT16_MAX);
 }
 
-/** Its own datagram has come, the newest so far. */
-static void sample(struct feedback *feedback, uint64_t tick, int16_t margin) {
-    uint64_t passed = tick - feedback->received;
+static void sample(struct feedback *feedback, int16_t margin) {
     if (feedback->received == 0) {
         feedback->smoothed = margin;
     }
     feedback->smoothed += ((float)margin - feedback->smoothed) * MARGIN_GAIN;
+    feedback->margin = margin;
+}
+
+/** Its own datagram has come, the newest so far. */
+static void advance(struct feedback *feedback, uint64_t tick) {
+    uint64_t passed = tick - feedback->received;
     feedback->own = (passed < OWN_TICKS ? feedback->own << passed : 0) | 1;
     feedback->received = tick;
-    feedback->margin = margin;
 }
 
 /** An input that was not here before. */
@@ -189,8 +192,9 @@ static void take_back_loss(struct feedback *feedback) {
  * Whatever becomes of an input, its time says how far ahead of the server the client is: least of
  * all may one be left without feedback whose inputs are refused for being too early or too late.
  */
-static void learn(struct feedback *feedback, uint64_t tick, int16_t margin, bool repeated,
-                  bool fresh) {
+static void learn(struct feedback *feedback, uint64_t tick, int16_t margin,
+                  const struct bl_move_input *input, bool fresh) {
+    bool repeated = input->repeated;
     uint64_t age = feedback->received - tick; /* beyond all when newer */
     uint64_t own = age < OWN_TICKS ? UINT64_C(1) << age : 0;
     bool newest = !repeated && tick > feedback->received;
@@ -200,11 +204,19 @@ static void learn(struct feedback *feedback, uint64_t tick, int16_t margin, bool
     } else if (!repeated && own != 0 && !heard) {
         take_back_loss(feedback);
     }
+    if (newest && !input->joined) {
+        sample(feedback, margin);
+    }
     if (newest) {
-        sample(feedback, tick, margin);
+        advance(feedback, tick);
     } else if (!repeated) {
         feedback->own |= own;
     }
+}
+
+static bool is_offence(enum belay_move_verdict verdict) {
+    return verdict == BELAY_MOVE_CONFLICT || verdict == BELAY_MOVE_FUTURE ||
+           verdict == BELAY_MOVE_OVER_BUDGET;
 }
 
 enum belay_move_verdict bl_move_filter_take(struct bl_move_filter *filter,
@@ -218,14 +230,15 @@ enum belay_move_verdict bl_move_filter_take(struct bl_move_filter *filter,
     if (verdict == BELAY_MOVE_ACCEPTED) {
         keep(filter, tick, input->data);
     }
-    learn(&filter->feedback, tick, margin_of(tick, span.due, now->fraction), input->repeated,
-          fresh);
+    learn(&filter->feedback, tick, margin_of(tick, span.due, now->fraction), input, fresh);
     filter->counts.verdicts[verdict]++;
+    filter->counts.refused += !input->repeated && is_offence(verdict);
     return verdict;
 }
 
 void bl_move_filter_reject(struct bl_move_filter *filter) {
     filter->counts.verdicts[BELAY_MOVE_MALFORMED]++;
+    filter->counts.refused++;
 }
 
 /** What stands for an input that has not come. */

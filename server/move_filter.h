@@ -15,7 +15,10 @@
 struct bl_move_input {
     uint32_t tick;
     const uint8_t *data; /* options.size bytes */
-    bool repeated; /* not the newest of its datagram: its own was lost, or is still on its way */
+    bool repeated; /* an earlier datagram has brought it, or should have: it was lost, or is still
+                      on its way */
+    bool joined;   /* its datagram waited for it with an older input that is new too: the margin of
+                      that one counts for both */
 };
 
 struct bl_move_filter;
@@ -60,6 +63,8 @@ uint32_t bl_move_filter_received(const struct bl_move_filter *filter);
 struct bl_move_counts {
     uint64_t verdicts[BELAY_MOVE_VERDICT_COUNT];
     uint64_t used, substituted; /* ticks, from that of the first input on */
+    uint64_t refused; /* inputs in conflict, too far ahead or over budget, each in its own datagram;
+                         and datagrams that are malformed */
 };
 const struct bl_move_counts *bl_move_filter_counts(const struct bl_move_filter *filter);
 /** Smoothed margin in ticks. */

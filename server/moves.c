@@ -75,12 +75,18 @@ static void take_inputs(struct player *player, const struct bl_moves *frame) {
     const struct bl_server_moves *moves = player->moves;
     struct bl_session *session = player->extension.session;
     const struct bl_tick_time now = bl_tick_clock_read(&moves->clock, moves->shared->now);
+    bool joined = false;
     for (unsigned age = BELAY_MOVES_MAX; age-- > 0;) {
         if ((frame->present >> age & 1) == 0) {
             continue;
         }
         const struct bl_move_input input = {
-            .tick = frame->newest - age, .data = frame->inputs[age], .repeated = age > 0};
+            .tick = frame->newest - age,
+            .data = frame->inputs[age],
+            .repeated = age > frame->also_new,
+            .joined = joined,
+        };
+        joined = !input.repeated;
         enum belay_move_verdict verdict =
             bl_move_filter_take(player->lanes[frame->lane], &now, &input);
         if (moves->events && is_offence(verdict)) {
@@ -108,10 +114,7 @@ static void describe(const struct bl_extension *extension, struct belay_session_
         const struct bl_move_counts *counts = bl_move_filter_counts(player->lanes[lane]);
         info->moves_used += (uint32_t)counts->used;
         info->moves_substituted += (uint32_t)counts->substituted;
-        info->moves_refused +=
-            (uint32_t)(counts->verdicts[BELAY_MOVE_CONFLICT] + counts->verdicts[BELAY_MOVE_FUTURE] +
-                       counts->verdicts[BELAY_MOVE_OVER_BUDGET] +
-                       counts->verdicts[BELAY_MOVE_MALFORMED]);
+        info->moves_refused += (uint32_t)counts->refused;
     }
     info->tick_received = bl_move_filter_received(player->lanes[0]);
     info->tick_consumed = bl_move_filter_consumed(player->lanes[0]);

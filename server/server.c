@@ -467,7 +467,6 @@ bool belay_server_next_tick(struct belay_server *server, uint32_t *tick) {
     if (server->stopped) {
         return false;
     }
-    bl_loop_look_at_clock(loop);
     bool due = bl_server_moves_next(&server->moves, tick);
     loop->appointment = due ? loop->shared.now : bl_tick_clock_due(&server->moves.clock);
     return due;

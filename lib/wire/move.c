@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define FLAG_BEGUN          0x01U
+#define LANE_BITS           4 /* of its byte; also_new has the others */
+#define LANE_MASK           0x0fU
 #define MASK_SIZE(size)     (((size) + 7U) / 8U)
 #define DIFFERENCE_SIZE_MAX (MASK_SIZE(BELAY_MOVE_SIZE_MAX) + BELAY_MOVE_SIZE_MAX)
 
@@ -20,10 +22,19 @@ static bool has(uint16_t ages, unsigned age) {
     return (ages >> age & 1U) != 0;
 }
 
+/** Nothing is new that is older than all that is there. */
+static uint8_t new_among(uint16_t present, uint8_t also_new) {
+    while (present >> also_new == 0) {
+        also_new--;
+    }
+    return also_new;
+}
+
 static void write_header(void *out, const struct bl_moves *moves, uint16_t present, uint16_t same) {
     struct bl_writer writer = bl_writer_of(out, BL_MOVES_HEADER);
+    uint8_t also_new = new_among(present, moves->also_new);
     bl_write_u8(&writer, BL_FRAME_MOVES);
-    bl_write_u8(&writer, moves->lane);
+    bl_write_u8(&writer, (uint8_t)(moves->lane | also_new << LANE_BITS));
     bl_write_u32(&writer, moves->newest);
     bl_write_u16(&writer, present);
     bl_write_u16(&writer, same);
@@ -46,6 +57,7 @@ static bool write_difference(struct bl_writer *writer, const uint8_t *input, con
 
 size_t bl_moves_write(void *out, size_t size, const struct bl_moves *moves, uint16_t move_size) {
     BELAY_ASSERT(has(moves->present, 0));
+    BELAY_ASSERT(moves->lane <= LANE_MASK && moves->also_new < BELAY_MOVES_MAX);
     BELAY_ASSERT(move_size > 0 && move_size <= BELAY_MOVE_SIZE_MAX);
     struct bl_writer writer = bl_writer_of(out, size);
     bl_write_pad(&writer, BL_MOVES_HEADER);
@@ -100,12 +112,15 @@ bool bl_moves_read(struct bl_moves *out, const void *data, size_t size, uint16_t
     BELAY_ASSERT(move_size > 0 && move_size <= BELAY_MOVE_SIZE_MAX);
     struct bl_reader reader = bl_reader_of(data, size);
     bl_read_u8(&reader); /* type */
-    out->lane = bl_read_u8(&reader);
+    uint8_t lane = bl_read_u8(&reader);
+    out->lane = lane & LANE_MASK;
+    out->also_new = lane >> LANE_BITS;
     out->newest = bl_read_u32(&reader);
     out->present = bl_read_u16(&reader);
     uint16_t same = bl_read_u16(&reader);
     bl_read_copy(&reader, out->inputs[0], move_size);
-    if (!has(out->present, 0) || has(same, 0) || (same & ~out->present) != 0) {
+    if (!has(out->present, 0) || has(same, 0) || (same & ~out->present) != 0 ||
+        out->present >> out->also_new == 0) {
         return false;
     }
     const uint8_t *newer = out->inputs[0];

@@ -15,6 +15,8 @@
 /** Inputs of one lane, by age: the newest is number 0, that of the tick before it number 1. */
 struct bl_moves {
     uint8_t lane;
+    uint8_t also_new; /* ticks before the newest that no frame before this could bring: as many as a
+                         slow frame of the game has sampled at once */
     uint32_t newest;  /* tick */
     uint16_t present; /* bit per age; bit 0 is always set */
     uint8_t inputs[BELAY_MOVES_MAX][BELAY_MOVE_SIZE_MAX];

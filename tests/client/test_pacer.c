@@ -206,6 +206,7 @@ START_TEST(what_was_corrected_already_is_not_corrected_again) {
 }
 END_TEST
 
+/* G10. */
 START_TEST(a_small_error_is_left_alone) {
     run(5000);
     double phase = pacer.phase;

@@ -48,6 +48,7 @@ static void try_inputs(const uint8_t *data, size_t size, uint16_t move_size, siz
     struct bl_reader reader = bl_reader_of(data, size);
     moves.present |= bl_read_u16(&reader);
     moves.newest = bl_read_u32(&reader);
+    moves.also_new = bl_read_u8(&reader) % BELAY_MOVES_MAX;
     for (unsigned age = 0; age < BELAY_MOVES_MAX; age++) {
         bl_read_copy(&reader, moves.inputs[age], move_size);
     }
@@ -57,6 +58,7 @@ static void try_inputs(const uint8_t *data, size_t size, uint16_t move_size, siz
         MUST(written <= room && bl_moves_read(&out, frame, written, move_size));
         unsigned left_out = moves.present & ~(unsigned)out.present;
         MUST((out.present & ~moves.present) == 0 && out.newest == moves.newest);
+        MUST(out.also_new <= moves.also_new && out.present >> out.also_new != 0);
         MUST(left_out == 0 || (left_out & -left_out) > out.present); /* the oldest */
         for (unsigned age = 0; age < BELAY_MOVES_MAX; age++) {
             MUST((out.present >> age & 1) == 0 ||

@@ -23,8 +23,8 @@ def difference(data, newer):
     return bytes(mask) + changed
 
 
-def make_moves(lane, newest, inputs, room=FRAME_MAX):
-    """Of inputs by age; gives the frame, and the ages of those for which there was room."""
+def make_moves(lane, newest, inputs, room=FRAME_MAX, also_new=0):
+    """Of inputs by age, of which some beside the newest have never been sent before; gives the frame, and the ages of those for which there was room."""
     kept, same, body, newer = [0], 0, inputs[0], inputs[0]
     for age in sorted(inputs)[1:]:
         if inputs[age] == newer:
@@ -35,6 +35,7 @@ def make_moves(lane, newest, inputs, room=FRAME_MAX):
             break
         kept.append(age)
         newer = inputs[age]
+    lane |= min(also_new, kept[-1]) << 4
     head = struct.pack("!BBIHH", MOVES, lane, newest, mask_of(kept), same)
     return head + body, kept
 
@@ -55,12 +56,13 @@ def read_difference(reader, newer):
 
 
 def read_moves(frame, move_size):
-    """Gives lane, newest tick and inputs by age."""
+    """Gives lane, newest tick, inputs by age, and how many but the newest are new."""
     reader = Reader(frame)
     need(reader.number(1) == MOVES, "another frame")
     lane, newest = reader.number(1), reader.number(4)
     present, same = reader.number(2), reader.number(2)
     need(present & 1 and not same & 1 and not same & ~present, "present and same")
+    need(present >> (lane >> 4), "what is new is not there")
     inputs = {0: reader.take(move_size)}
     newer = inputs[0]
     for age in range(1, MOVES_MAX):
@@ -68,7 +70,7 @@ def read_moves(frame, move_size):
             newer = newer if same >> age & 1 else read_difference(reader, newer)
             inputs[age] = newer
     reader.end()
-    return lane, newest, inputs
+    return lane & 15, newest, inputs, lane >> 4
 
 
 @dataclass

@@ -586,6 +586,7 @@ static struct bl_moves get_moves(uint16_t move_size) {
     struct field inputs = get("inputs");
     struct bl_reader reader = bl_reader_of(inputs.bytes, inputs.size);
     struct bl_moves moves = {.lane = (uint8_t)get_number("lane"),
+                             .also_new = (uint8_t)get_number("also_new"),
                              .newest = (uint32_t)get_number("newest"),
                              .present = (uint16_t)get_number("given")};
     for (unsigned age = 0; age < BELAY_MOVES_MAX; age++) {
@@ -610,6 +611,7 @@ START_TEST(moves_are_read_and_written) {
     must_be("frame", out, bl_moves_write(out, sizeof out, &given, move_size));
     ck_assert(bl_moves_read(&read, frame.bytes, frame.size, move_size));
     ck_assert_uint_eq(read.lane, given.lane);
+    ck_assert_uint_eq(read.also_new, get_number("told_new"));
     ck_assert_uint_eq(read.newest, given.newest);
     ck_assert_uint_eq(read.present, get_number("present"));
     for (unsigned age = 0; age < BELAY_MOVES_MAX; age++) {

@@ -341,15 +341,15 @@ def wild(size, count):
     return {age: bytes([17 * age]) * size for age in range(count)}
 
 
-# Inputs by age, of lane and newest tick.
+# Inputs by age, of lane and newest tick; and how many but the newest are new.
 MOVES = {
-    "example": (0, 101, {0: b"\1\0\x7f\x20", 1: b"\1\0\x7f\x20", 3: b"\1\0\x80\x21"}),
-    "of one": (7, 0, {0: b"\x2a"}),
-    "all the same": (1, 2**32 - 1, {age: pattern("held", 8) for age in range(16)}),
-    "across the wrap": (2, 3, {age: bytes([age // 3] * 2 + [0] * 7) for age in range(0, 16, 2)}),
-    "full": (3, 70_000, wild(64, 15)),
-    "beyond a frame": (4, 70_000, wild(64, 16)),
-    "that just fit": (5, 70_000, wild(64, 15) | {15: wild(64, 15)[14][:8] + b"\xff" * 56}),
+    "example": (0, 101, {0: b"\1\0\x7f\x20", 1: b"\1\0\x7f\x20", 3: b"\1\0\x80\x21"}, 0),
+    "of one": (7, 0, {0: b"\x2a"}, 0),
+    "all the same": (1, 2**32 - 1, {age: pattern("held", 8) for age in range(16)}, 2),
+    "across the wrap": (2, 3, {age: bytes([age // 3] * 2 + [0] * 7) for age in range(0, 16, 2)}, 1),
+    "full": (3, 70_000, wild(64, 15), 14),
+    "beyond a frame": (4, 70_000, wild(64, 16), 15),
+    "that just fit": (5, 70_000, wild(64, 15) | {15: wild(64, 15)[14][:8] + b"\xff" * 56}, 0),
 }
 MOVE_ACKS = {
     "before the first input": moves.MoveAck(0, 0, 600, 4321, 0, 0, 0, 0, 0, 0, 0, 0),
@@ -363,16 +363,19 @@ MOVE_ACKS = {
 
 
 def add_moves(vectors):
-    for name, (lane, newest, inputs) in MOVES.items():
+    for name, (lane, newest, inputs, also_new) in MOVES.items():
         size = len(inputs[0])
-        frame, kept = moves.make_moves(lane, newest, inputs)
+        frame, kept = moves.make_moves(lane, newest, inputs, also_new=also_new)
         assert len(frame) <= moves.FRAME_MAX
         read = moves.read_moves(frame, size)
-        assert read == (lane, newest, {age: inputs[age] for age in kept})
+        told_new = min(also_new, kept[-1])
+        assert read == (lane, newest, {age: inputs[age] for age in kept}, told_new)
         vectors.section(
             f"moves {name}",
             move_size=size,
             lane=lane,
+            also_new=also_new,
+            told_new=told_new,
             newest=newest,
             given=moves.mask_of(inputs),
             present=moves.mask_of(kept),

@@ -601,6 +601,7 @@ static void check_interleaving(uint64_t seed) {
     }
 }
 
+/* R11, R13. */
 START_TEST(any_interleaving_is_judged_as_the_model_judges_and_each_session_as_if_alone) {
     const char *given = getenv("BELAY_TEST_SEED");
     if (given != NULL) {

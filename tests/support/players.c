@@ -97,8 +97,9 @@ static void each_step(struct world *world) {
     if (!world->server_asleep) {
         belay_server_flush(world->server);
     }
+    bool frame = players->frame_ms == 0 || world->ms % players->frame_ms < WORLD_STEP_MS;
     for (unsigned i = 0; i < world->client_count; i++) {
-        if (!world->clients[i].asleep) {
+        if (frame && !world->clients[i].asleep) {
             play(players, i);
         }
     }

@@ -22,6 +22,7 @@ struct played {
 struct players {
     struct world *world;
     uint8_t lanes;
+    uint32_t frame_ms;               /* of the clients' games; 0 = every step of the world */
     double speed[WORLD_CLIENTS_MAX]; /* beyond next_tick()'s; 0 = an honest client */
     double ahead[WORLD_CLIENTS_MAX]; /* how far that has brought it */
     uint32_t newest_sent[WORLD_CLIENTS_MAX], newest_used[WORLD_CLIENTS_MAX];

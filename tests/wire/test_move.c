@@ -39,6 +39,7 @@ static bool has(uint16_t ages, unsigned age) {
 static void must_be_equal(const struct bl_moves *got, const struct bl_moves *wanted,
                           uint16_t move_size) {
     ck_assert_uint_eq(got->lane, wanted->lane);
+    ck_assert_uint_eq(got->also_new, wanted->also_new);
     ck_assert_uint_eq(got->newest, wanted->newest);
     ck_assert_uint_eq(got->present, wanted->present);
     for (unsigned age = 0; age < BELAY_MOVES_MAX; age++) {
@@ -72,6 +73,10 @@ static struct bl_moves draw(struct bl_random *random, uint16_t move_size) {
             }
         }
     }
+    moves.also_new = (uint8_t)bl_random_below(random, BELAY_MOVES_MAX);
+    while (moves.present >> moves.also_new == 0) {
+        moves.also_new /= 2;
+    }
     return moves;
 }
 
@@ -92,10 +97,10 @@ static const struct golden {
     {"one input of one byte",
      BYTES("\x15" "\x07" "\xff\xff\xff\xff" "\x00\x01" "\x00\x00" "\x2a"), 1,
      {.lane = 7, .newest = 0xffffffff, .present = 1, .inputs = {{0x2a}}}},
-    {"a mask of two bytes, and the oldest input of all",
-     BYTES("\x15" "\x01" "\x00\x00\x00\x03" "\x80\x03" "\x80\x00" "123456789"
+    {"a mask of two bytes, and the oldest input of all, nothing new but the newest three",
+     BYTES("\x15" "\x21" "\x00\x00\x00\x03" "\x80\x03" "\x80\x00" "123456789"
            "\x01\x01" "\x00\x00"), 9,
-     {.lane = 1, .newest = 3, .present = 0x8003,
+     {.lane = 1, .also_new = 2, .newest = 3, .present = 0x8003,
       .inputs = {"123456789", {0, '2', '3', '4', '5', '6', '7', '8', 0},
                  [15] = {0, '2', '3', '4', '5', '6', '7', '8', 0}}}},
 };
@@ -167,6 +172,9 @@ static void must_leave_out_the_oldest(const struct bl_moves *moves, uint16_t mov
         ck_assert_uint_le(size, room);
         ck_assert(reads(&got, out, size, move_size));
         longer.present = got.present;
+        while (got.present >> longer.also_new == 0) {
+            longer.also_new--;
+        }
         must_be_equal(&got, &longer, move_size);
         longer.present = one_more(moves->present, got.present);
         ck_assert_uint_gt(bl_moves_write(whole, sizeof whole, &longer, move_size), room);

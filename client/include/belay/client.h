@@ -129,12 +129,12 @@ enum belay_result belay_client_send(struct belay_client *client, uint8_t channel
                                     size_t size);
 
 /**
- * True once for each tick to sample an input for: in a loop, each frame. The pace is the server's,
- * and up to 5 % faster or slower while that brings inputs closer to the time at which they are
- * needed; beyond BL_PACER_SNAP ticks off it jumps or stands still. Begins once the server has told
- * of its ticks, shortly after OPEN; goes on while the session is down. No tick comes twice, and
- * after a stall of this process old ones are skipped. A service() that waits returns when one is
- * due.
+ * True once for each tick to sample an input for, as of the last service(): in a loop, each frame.
+ * The pace is the server's, and up to 5 % faster or slower while that brings inputs closer to the
+ * time at which they are needed; beyond BL_PACER_SNAP ticks off it jumps or stands still. Begins
+ * once the server has told of its ticks, shortly after OPEN; goes on while the session is down. No
+ * tick comes twice, and after a stall of this process old ones are skipped. A service() that waits
+ * returns when one is due.
  *
  * @param tick  its number: some ticks ahead of the server's. Numbers wrap
  */

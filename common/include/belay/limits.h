@@ -29,7 +29,9 @@
 #define BELAY_HOLD_TICKS_DEFAULT 3  /* a missing input is the last one again for so long */
 #define BELAY_FUTURE_DEFAULT     64 /* ticks ahead that an input may be */
 #define BELAY_FUTURE_MAX         1000
-#define BELAY_BURST_DEFAULT      8 /* inputs beyond one for each tick */
+#define BELAY_BURST_DEFAULT                                                                        \
+    8 /* inputs beyond one for each tick; an eighth of a second's,                                 \
+         where that is more */
 #define BELAY_CATCH_UP_MAX                                                                         \
     16 /* ticks that are run at once after a stall, or a quarter of a                              \
           second's; the others are left out */

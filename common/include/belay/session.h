@@ -77,11 +77,13 @@ struct belay_session_info {
     uint32_t sequence_out, handled_out; /* over all reliable channels: accepted for sending, handled
                                            by the other side */
     uint32_t moves_used, moves_substituted; /* ticks run with the input sent for them; without */
-    uint32_t moves_refused; /* server: inputs in conflict, too far ahead, over budget, malformed */
-    uint32_t tick_received; /* newest tick of which the server has an input, of lane 0 */
-    uint32_t tick_consumed; /* newest tick that it has run */
-    float margin_ticks;     /* by how much inputs come before their tick is due, smoothed */
-    uint32_t features;      /* agreed at login, a bit mask of docs/protocol.md */
+    uint32_t moves_refused;    /* server: inputs in conflict, too far ahead or over budget, their
+                                  repetitions not counted; and malformed ones. An honest client has
+                                  some when its network gets much better at once */
+    uint32_t tick_received;    /* newest tick of which the server has an input, of lane 0 */
+    uint32_t tick_consumed;    /* newest tick that it has run */
+    float margin_ticks;        /* by how much inputs come before their tick is due, smoothed */
+    uint32_t features;         /* agreed at login, a bit mask of docs/protocol.md */
     uint32_t resume_window_ms; /* policy in force; 0 = a lost link ends the session */
     int64_t clock_offset_us;   /* the other side's clock minus ours; 0 until measured */
     bool dialing;              /* a client that has asked for a link and has none yet */

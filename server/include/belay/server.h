@@ -204,11 +204,11 @@ enum belay_result belay_server_send(struct belay_server *server, belay_session s
                                     uint8_t channel, const void *data, size_t size);
 
 /**
- * True once for each tick of the simulation that is due: in a loop, each frame. Ticks go by real
- * time, options.move.tick_hz a second from the start on; tick numbers wrap. Who comes late gets a
- * quarter of a second's ticks at once, BELAY_CATCH_UP_MAX at most, and older ones are left out,
- * with their numbers, for everybody alike (stats tell how many): no player falls behind by it. A
- * service() that waits returns when the next tick is due.
+ * True once for each tick of the simulation that was due at the last service(): in a loop, each
+ * frame. Ticks go by real time, options.move.tick_hz a second from the start on; tick numbers wrap.
+ * Who comes late gets a quarter of a second's ticks at once, BELAY_CATCH_UP_MAX at most, and older
+ * ones are left out, with their numbers, for everybody alike (stats tell how many): no player falls
+ * behind by it. A service() that waits returns when the next tick is due.
  *
  * @param tick  its number
  */
