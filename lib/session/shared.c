@@ -110,7 +110,7 @@ enum belay_result bl_shared_set_move(struct bl_shared *shared, const struct bela
     ours->lanes = ours->lanes != 0 ? ours->lanes : 1;
     ours->hold_ticks = ours->hold_ticks != 0 ? ours->hold_ticks : BELAY_HOLD_TICKS_DEFAULT;
     ours->future_max = ours->future_max != 0 ? ours->future_max : BELAY_FUTURE_DEFAULT;
-    if (ours->burst_ticks == 0) { /* jitter in ticks grows with their rate */
+    if (ours->burst_ticks == 0) {            /* jitter in ticks grows with their rate */
         uint16_t eighth = ours->tick_hz / 8; /* of a second */
         ours->burst_ticks = eighth > BELAY_BURST_DEFAULT ? eighth : BELAY_BURST_DEFAULT;
     }
