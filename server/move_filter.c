@@ -214,11 +214,6 @@ static void learn(struct feedback *feedback, uint64_t tick, int16_t margin,
     }
 }
 
-static bool is_offence(enum belay_move_verdict verdict) {
-    return verdict == BELAY_MOVE_CONFLICT || verdict == BELAY_MOVE_FUTURE ||
-           verdict == BELAY_MOVE_OVER_BUDGET;
-}
-
 enum belay_move_verdict bl_move_filter_take(struct bl_move_filter *filter,
                                             const struct bl_tick_time *now,
                                             const struct bl_move_input *input) {
@@ -232,7 +227,7 @@ enum belay_move_verdict bl_move_filter_take(struct bl_move_filter *filter,
     }
     learn(&filter->feedback, tick, margin_of(tick, span.due, now->fraction), input, fresh);
     filter->counts.verdicts[verdict]++;
-    filter->counts.refused += !input->repeated && is_offence(verdict);
+    filter->counts.refused += bl_move_is_offence(verdict, input->repeated);
     return verdict;
 }
 

@@ -37,6 +37,12 @@ void bl_move_filter_restart(struct bl_move_filter *filter);
 enum belay_move_verdict bl_move_filter_take(struct bl_move_filter *filter,
                                             const struct bl_tick_time *now,
                                             const struct bl_move_input *input);
+/** Whether a verdict says that a rule was broken. Who is early or beyond the budget repeats the
+ * input, which is no more of it. */
+static inline bool bl_move_is_offence(enum belay_move_verdict verdict, bool repeated) {
+    bool hasty = verdict == BELAY_MOVE_FUTURE || verdict == BELAY_MOVE_OVER_BUDGET;
+    return verdict == BELAY_MOVE_CONFLICT || (hasty && !repeated);
+}
 /** A datagram that could not be read. */
 void bl_move_filter_reject(struct bl_move_filter *filter);
 
@@ -63,8 +69,7 @@ uint32_t bl_move_filter_received(const struct bl_move_filter *filter);
 struct bl_move_counts {
     uint64_t verdicts[BELAY_MOVE_VERDICT_COUNT];
     uint64_t used, substituted; /* ticks, from that of the first input on */
-    uint64_t refused; /* inputs in conflict, too far ahead or over budget, each in its own datagram;
-                         and datagrams that are malformed */
+    uint64_t refused;           /* offences, and datagrams that are malformed */
 };
 const struct bl_move_counts *bl_move_filter_counts(const struct bl_move_filter *filter);
 /** Smoothed margin in ticks. */

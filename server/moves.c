@@ -65,11 +65,6 @@ static void removed(struct bl_extension *extension) {
     bl_free(shared->memory, player, player_size(&shared->move));
 }
 
-static bool is_offence(enum belay_move_verdict verdict) {
-    return verdict == BELAY_MOVE_CONFLICT || verdict == BELAY_MOVE_FUTURE ||
-           verdict == BELAY_MOVE_OVER_BUDGET;
-}
-
 /** The oldest input first: what is needed soonest has the first claim on the budget. */
 static void take_inputs(struct player *player, const struct bl_moves *frame) {
     const struct bl_server_moves *moves = player->moves;
@@ -89,7 +84,7 @@ static void take_inputs(struct player *player, const struct bl_moves *frame) {
         joined = !input.repeated;
         enum belay_move_verdict verdict =
             bl_move_filter_take(player->lanes[frame->lane], &now, &input);
-        if (moves->events && is_offence(verdict)) {
+        if (moves->events && bl_move_is_offence(verdict, input.repeated)) {
             bl_inbox_count_refused(&session->inbox, verdict, frame->lane, input.tick);
             bl_session_mark_ready(session);
         }

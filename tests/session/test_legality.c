@@ -226,6 +226,9 @@ static bool try_frame(struct linked *linked, const struct situation *situation,
     struct belay_stats before = linked->near.stats;
     enum bl_role role = linked->near.shared.role;
     enum bl_verdict verdict = expected(frame[0], size, role, situation->state);
+    if (verdict == BL_FRAME_OK && (frame[0] == BL_FRAME_MOVES || frame[0] == BL_FRAME_MOVE_ACK)) {
+        verdict = BL_FRAME_ILLEGAL; /* by the table they are, but this session has no movement */
+    }
     uint64_t messages_in = linked->session->messages_in;
     feed(linked->session, frame, size);
     struct bl_session *session = linked->session;
