@@ -55,8 +55,11 @@ int main(int argc, char **argv) {
         .client = {.server = ARENA_ADDRESS, .name = "bot", .speed = ARENA_SPEED}, .seed = 1};
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc || !read_option(&opts, argv[i], argv[i + 1])) {
-            fprintf(stderr, "%s: not an option with its value; see the head of bot_main.c\n",
-                    argv[i]);
+            fprintf(stderr,
+                    "%s: unknown, or with a wrong value\n"
+                    "usage: %s [--server ADDRESS:PORT] [--name NAME] [--seed N] [--seconds N]"
+                    " [--perturb PERCENT] [--ticket FILE]\n",
+                    argv[i], argv[0]);
             return 2;
         }
     }

@@ -12,15 +12,18 @@
 #include "examples/arena/view.h"
 #include <curses.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define RUN_TICKS  30
 #define FIRE_TICKS 15
 #define FRAME_MS   33
 #define FULL       127
+#define NUMBER_MAX 10000 /* of an option */
 
 struct player {
     struct arena_client client;
@@ -32,6 +35,21 @@ struct player {
     uint32_t downs, resumes;   /* that have been told */
     bool has_quit;
 };
+
+static volatile sig_atomic_t told_to_end;
+
+static void tell_to_end(int number) {
+    (void)number;
+    told_to_end = 1;
+}
+
+/** So that Ctrl-C leaves as q does, and the terminal as it was. */
+static void handle_signals(void) {
+    struct sigaction action = {.sa_handler = tell_to_end};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGHUP, &action, NULL);
+}
 
 static uint64_t now_ms(void) {
     struct timespec now;
@@ -77,7 +95,7 @@ static void tell_session(struct player *player) {
         snprintf(notice, VIEW_LINE_SIZE, "The link is lost; the session is kept.");
     }
     if (session->resumes > player->resumes) {
-        snprintf(notice, VIEW_LINE_SIZE, "Back after %.1f s. Nothing reliable was lost.",
+        snprintf(notice, VIEW_LINE_SIZE, "Back %.1f s after DOWN. Nothing reliable was lost.",
                  session->down_ms / 1000.0);
     }
     player->downs = session->downs;
@@ -98,6 +116,7 @@ static void quit(struct player *player) {
         player->has_quit = true; /* asked twice, or there is nothing to end */
     }
     arena_client_finish(&player->client);
+    snprintf(player->view.notice, VIEW_LINE_SIZE, "Leaving; once more to leave without a word.");
 }
 
 static void press(struct player *player, int key) {
@@ -157,6 +176,10 @@ static void frame(struct player *player) {
     while ((key = getch()) != ERR) {
         press(player, key);
     }
+    if (told_to_end) {
+        told_to_end = 0;
+        quit(player);
+    }
     while (!player->client.has_ended && arena_client_next_tick(&player->client, &tick)) {
         act(player, tick);
     }
@@ -185,17 +208,25 @@ struct options {
     struct relay_trouble trouble;
 };
 
+static bool read_number(float *number, const char *text) {
+    char *end;
+    *number = strtof(text, &end);
+    return end != text && *end == '\0' && *number >= 0 && *number <= NUMBER_MAX;
+}
+
 static bool read_option(struct options *options, const char *name, const char *value) {
+    float number;
+    bool is_number = read_number(&number, value);
     if (strcmp(name, "--server") == 0) {
         options->server = value;
     } else if (strcmp(name, "--name") == 0) {
         options->name = value;
-    } else if (strcmp(name, "--loss") == 0) {
-        options->trouble.loss = strtof(value, NULL);
-    } else if (strcmp(name, "--delay") == 0) {
-        options->trouble.delay_ms = (uint32_t)strtoul(value, NULL, 10);
-    } else if (strcmp(name, "--jitter") == 0) {
-        options->trouble.jitter_ms = (uint32_t)strtoul(value, NULL, 10);
+    } else if (strcmp(name, "--loss") == 0 && is_number && number <= 100) {
+        options->trouble.loss = number;
+    } else if (strcmp(name, "--delay") == 0 && is_number) {
+        options->trouble.delay_ms = (uint32_t)number;
+    } else if (strcmp(name, "--jitter") == 0 && is_number) {
+        options->trouble.jitter_ms = (uint32_t)number;
     } else {
         return false;
     }
@@ -206,7 +237,10 @@ static bool begin(struct player *player, const struct options *options) {
     char address[32];
     struct arena_client_opts opts = {.server = address, .name = options->name};
     if (!relay_start(&player->relay, options->server, &options->trouble)) {
-        snprintf(player->record.fault, FAULT_SIZE, "%s could not be started", BELAY_NETEM);
+        snprintf(player->record.fault, FAULT_SIZE,
+                 "belay-netem does not start for \"%s\"; name an address and a port, as "
+                 "in " ARENA_ADDRESS,
+                 options->server);
         return false;
     }
     snprintf(address, sizeof address, "127.0.0.1:%u", player->relay.port);
@@ -224,15 +258,23 @@ int main(int argc, char **argv) {
     struct options options = {.server = ARENA_ADDRESS, .name = "you", .trouble = {.seed = 1}};
     for (int i = 1; i < argc; i += 2) {
         if (i + 1 == argc || !read_option(&options, argv[i], argv[i + 1])) {
-            fprintf(stderr, "%s: not an option with its value; see the head of player.c\n",
-                    argv[i]);
+            fprintf(stderr,
+                    "%s: unknown, or with a wrong value\n"
+                    "usage: %s [--server ADDRESS:PORT] [--name NAME] [--loss PERCENT]"
+                    " [--delay MS] [--jitter MS]\n",
+                    argv[i], argv[0]);
             return 2;
         }
+    }
+    if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) {
+        fprintf(stderr, "The arena is drawn on a terminal, and this is none.\n");
+        return 1;
     }
     if (!begin(&player, &options)) {
         fprintf(stderr, "%s\n", player.record.fault);
         return 1;
     }
+    handle_signals();
     play(&player);
     const struct session_record *session = &player.record.session;
     printf("%s. Events: %u sent, %u got, %u missing, %u repeated.\n",

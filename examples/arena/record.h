@@ -13,7 +13,7 @@
 #include <belay/belay.h>
 
 #define NAME_SIZE       16
-#define FAULT_SIZE      96
+#define FAULT_SIZE      160
 #define RECORD_EVERY_MS 50
 
 /** What RESUMED has told of the reliable channel. from 0: nothing. */

@@ -28,7 +28,7 @@ static void become_relay(int out, const char *server, const struct relay_trouble
 #ifdef __linux__
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 #endif
-    signal(SIGINT, SIG_IGN); /* Ctrl-C is for the parent */
+    setpgid(0, 0); /* Ctrl-C is for the parent, which still needs it to say goodbye */
     dup2(out, STDOUT_FILENO);
     dup2(nowhere, STDERR_FILENO);
     execl(BELAY_NETEM, BELAY_NETEM, "--loss", loss, "--delay", delay, "--jitter", jitter, "--seed",

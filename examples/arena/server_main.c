@@ -16,6 +16,10 @@ int main(int argc, char **argv) {
     static struct arena_server server;
     static struct server_record record;
     struct belay_server_opts opts = BELAY_SERVER_OPTS_INIT;
+    if (argc > 2 || (argc == 2 && argv[1][0] == '-')) {
+        fprintf(stderr, "usage: %s [ADDRESS:PORT]\n", argv[0]);
+        return 2;
+    }
     opts.listen = argc > 1 ? argv[1] : ARENA_ADDRESS;
     if (!arena_server_open(&server, &opts, &record)) {
         fprintf(stderr, "%s\n", record.fault);

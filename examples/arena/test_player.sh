@@ -1,5 +1,6 @@
 #!/bin/sh
-# The player's client in a terminal: it runs where the keys say, and comes back from a cut network.
+# The player's client in a terminal: it runs where the keys say, comes back from a cut network, says when
+# the terminal is too small, and leaves in good order on Ctrl-C.
 # usage: test_player.sh SERVER PLAYER BOT
 set -eu
 server=$1
@@ -87,4 +88,15 @@ see 'RESUMED' 30
 see 'Nothing reliable was lost' 5
 terminal send-keys q
 see 'BELAY_REASON_LEFT. Events: .* 0 missing, 0 repeated' 10
+see 'status 0' 5
+
+# The shell around it hears Ctrl-C as well, and must go on.
+terminal new-window "trap : INT; $player --server 127.0.0.1:$port; echo status \$?; sleep 60"
+see 'online' 10
+terminal resize-window -x 60 -y 20
+see 'needs 76 by 24' 5
+terminal resize-window -x 80 -y 24
+see 'online' 5
+terminal send-keys C-c
+see 'BELAY_REASON_LEFT. Events: .* 0 missing, 0 repeated' 3
 see 'status 0' 5

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define COLUMNS_PER_UNIT 2 /* a character is twice as high as wide */
+#define VIEW_WIDTH       (ROOM_WIDTH * COLUMNS_PER_UNIT)
+#define VIEW_HEIGHT      (ROOM_HEIGHT + 4 + VIEW_LINES)
 
 enum { COLOUR_WALL = 1, COLOUR_SELF, COLOUR_OTHER, COLOUR_BULLET, COLOUR_TROUBLE };
 
@@ -110,7 +112,18 @@ static void draw_line(int line, const char *text) {
     clrtoeol();
 }
 
+static void ask_for_room(void) {
+    erase();
+    mvprintw(0, 0, "The arena needs %d by %d characters, here are %d by %d. q leaves", VIEW_WIDTH,
+             VIEW_HEIGHT, COLS, LINES);
+    refresh();
+}
+
 void view_draw(const struct view *view, struct arena_client *client) {
+    if (COLS < VIEW_WIDTH || LINES < VIEW_HEIGHT) {
+        ask_for_room();
+        return;
+    }
     draw_room(client);
     draw_status(client);
     draw_line(ROOM_HEIGHT + 2, view->notice);

@@ -13,7 +13,8 @@
 #include "lib/peer/host.h"
 #include "lib/wire/frame.h"
 
-#define LOSS_INTERVAL (10 * BL_SECOND)
+#define LOSS_INTERVAL (10 * BL_SECOND) /* over which loss is measured */
+#define LOSS_FIRST    32               /* packets that are enough for a first guess */
 /* Between two flushes; what all channels may have in flight fits, and ENet allocates for each. */
 #define OWED_ACKS_MAX 4096U
 /* Above channels x span (256 segments) x segment, or ENet refuses the very segment that all wait
@@ -275,11 +276,13 @@ static void count_resent(struct bl_peer *peer, bl_time now) {
     peer->resent_count += enet->packetsLost - peer->lost_seen;
     peer->lost_seen = enet->packetsLost;
     uint32_t sent = enet->packetsSent - peer->sent_seen;
-    if (now - peer->loss_since < LOSS_INTERVAL || sent == 0) {
+    bool first = !peer->loss_known && sent >= LOSS_FIRST;
+    if (sent == 0 || (!first && now - peer->loss_since < LOSS_INTERVAL)) {
         return;
     }
     float loss = (float)(enet->packetsLost - peer->loss_base) / (float)sent;
     peer->loss = loss < 1 ? loss : 1;
+    peer->loss_known = true;
     peer->loss_since = now;
     peer->sent_seen = enet->packetsSent;
     peer->loss_base = enet->packetsLost;

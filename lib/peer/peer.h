@@ -38,7 +38,8 @@ struct bl_peer {
     uint32_t sent_seen;    /* ENet's own counts then, and when we last looked */
     uint32_t loss_base;
     uint32_t lost_seen;            /* ENet's own count when we last looked */
-    float loss;                    /* share of commands repeated lately, smoothed */
+    bool loss_known;               /* it has been measured */
+    float loss;                    /* share of commands repeated lately */
     struct bl_timer timer;         /* the earliest retransmission */
     struct bl_peer *next;          /* in the list of free or of dirty peers */
     struct bl_peer *released_next; /* in the endpoint's list of peers to end */

@@ -190,6 +190,7 @@ START_TEST(info_shows_what_had_to_be_repeated) {
     for (int i = 0; i < 500; i++) {
         ledger_must_send(world, UP, 0, 0, 100);
         world_run(world, 50);
+        ck_assert(i < 99 || world_info(world, CLIENT, 0).loss > 0); /* as soon as it can be told */
     }
     world_run(world, 2000);
     struct belay_session_info info = world_info(world, CLIENT, 0);

@@ -58,7 +58,7 @@ static int bind_privately(int sock, const struct sockaddr_un *address) {
 
 enum belay_result netem_control_open(struct netem_control *out, const char *path) {
     struct sockaddr_un address;
-    int sock;
+    int sock = -1;
     enum belay_result result = open_at(&sock, &address, path);
     if (result != BELAY_OK) {
         return result;
@@ -110,7 +110,7 @@ static enum belay_result fail_unknown(uint16_t port) {
 
 static enum belay_result blackout(struct netem_relay *relay, char **words) {
     bl_duration duration;
-    uint16_t port;
+    uint16_t port = 0;
     if (words[1] == NULL || !netem_seconds_read(&duration, words[1])) {
         return bl_fail(BELAY_E_INVALID, "say \"blackout SECONDS [PORT]\", at most a day");
     }
@@ -122,7 +122,7 @@ static enum belay_result blackout(struct netem_relay *relay, char **words) {
 }
 
 static enum belay_result rebind(struct netem_relay *relay, char **words) {
-    uint16_t port;
+    uint16_t port = 0;
     if (words[2] != NULL) {
         return bl_fail(BELAY_E_INVALID, "say \"rebind [PORT]\"");
     }
@@ -209,7 +209,7 @@ static enum belay_result wait_answer(int sock, const char *path) {
 enum belay_result netem_control_tell(const char *path, const char *command) {
     struct sockaddr_un address;
     const struct sockaddr_un anonymous = {.sun_family = AF_UNIX};
-    int sock;
+    int sock = -1;
     enum belay_result result = open_at(&sock, &address, path);
     if (result != BELAY_OK) {
         return result;

@@ -131,9 +131,9 @@ enum belay_result belay_client_send(struct belay_client *client, uint8_t channel
 /**
  * True once for each tick to sample an input for, as of the last service(): in a loop, each frame.
  * The pace is the server's, and up to 5 % faster or slower while that brings inputs closer to the
- * time at which they are needed; beyond BL_PACER_SNAP ticks off it jumps or stands still. Begins
- * once the server has told of its ticks, shortly after OPEN; goes on while the session is down. No
- * tick comes twice, and after a stall of this process old ones are skipped. A service() that waits
+ * time at which they are needed; more than 10 ticks off it jumps or stands still. Begins once the
+ * server has told of its ticks, shortly after OPEN; goes on while the session is down. No tick
+ * comes twice, and after a stall of this process old ones are skipped. A service() that waits
  * returns when one is due.
  *
  * @param tick  its number: some ticks ahead of the server's. Numbers wrap
@@ -155,17 +155,18 @@ enum belay_result belay_client_send_move(struct belay_client *client, uint8_t la
                                          const void *data);
 
 /**
- * What was sent for a tick, or NULL: after the newest one, or more than some seconds ago. To
- * reconcile, take the server's state of a tick and step through move_at(tick + 1) and on until it
- * is NULL. For a tick that was skipped it gives what the server will use instead, by the
- * options. Lent until the next send_move().
+ * What was sent for a tick, or NULL: before the first one, after the newest one, or more than some
+ * seconds ago. To reconcile, take the server's state of a tick and step through move_at(tick + 1)
+ * and on until it is NULL. For a tick that was skipped it gives what the server will use instead,
+ * by the options. Lent until the next send_move().
  */
 const void *belay_client_move_at(const struct belay_client *client, uint8_t lane, uint32_t tick);
 
 /**
  * The tick, with its fraction, to draw remote players at: as far behind the newest state as the
  * network is uneven. Goes by the server's clock, not by when datagrams came; never goes back, but
- * wraps with the ticks. 0 before the server has told of its ticks.
+ * wraps with the ticks. 0 before the server has told of its ticks. That is some states back: keep
+ * a second of them.
  */
 double belay_client_render_tick(struct belay_client *client);
 

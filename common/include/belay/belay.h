@@ -5,6 +5,7 @@
  *  - One thread at a time per server, client or simulation. Only *_wake() may be called from
  * another.
  *  - What an event points to is borrowed until the next poll(), service(), stop() or destroy().
+ *  - The bytes of messages and moves are aligned to nothing: copy them before they become a struct.
  *  - A reliable message counts as handled at the poll() after the one that returned it.
  *  - Data passed in is copied before the call returns.
  *  - send() only queues; service() and flush() write to the network.

@@ -51,8 +51,9 @@ static void look_at_seat(struct board *board, int who) {
         board_say(board, TONE_WARN, "%s is DOWN for the server, which keeps the session.", name);
     }
     if (session->resumes > told->resumes && session->lost.from == 0) {
-        board_say(board, TONE_GOOD, "%s is RESUMED after %.1f s: nothing was lost or repeated.",
-                  name, session->down_ms / 1000.0);
+        board_say(board, TONE_GOOD,
+                  "%s is RESUMED, %.1f s after DOWN: nothing was lost or repeated.", name,
+                  session->down_ms / 1000.0);
     } else if (session->resumes > told->resumes) {
         board_say(board, TONE_GOOD, "%s is RESUMED from its ticket. Its session had never ended.",
                   name);

@@ -143,10 +143,11 @@ static void check_counts(struct verdict *verdict, const struct board *board, int
 }
 
 static void print_entry(const char *who, const struct entry *entry, bool good, const char *end) {
-    printf("%s%-4s%s%5u%5u%7u%6u%5u%5u%6u%7u%5u%6u%5u  %s%s%s\n", tone_on(TONE_STRONG), who,
+    printf("%s%-4s%s%5u%5u%7u%6u%5u%5u%6u%7u%5u%6u%5u%s%s%s%s\n", tone_on(TONE_STRONG), who,
            tone_off(), entry->up_sent, entry->up_got, entry->down_sent, entry->down_got,
            entry->told, entry->lost, entry->twice, entry->used, entry->substituted, entry->refused,
-           entry->corrections, tone_on(good ? TONE_GOOD : TONE_BAD), end, tone_off());
+           entry->corrections, end[0] != '\0' ? "  " : "", tone_on(good ? TONE_GOOD : TONE_BAD),
+           end, tone_off());
 }
 
 static bool check_one(const struct board *board, int who) {
@@ -182,12 +183,13 @@ static void print_notes(const struct board *board, const struct entry *all) {
     const struct server_record *server = &board->stage->server;
     const struct remote_stats *remote = &all->remote;
     double share = 100.0 / (remote->drawn > 0 ? remote->drawn : 1);
-    printf("\n%stold: under way when jon was killed, and RESUMED said which. Lost, twice: not.\n"
+    printf("\n%stold: lost or repeated as jon was killed; both ends were told so by RESUMED.\n"
+           "lost, twice: without a word to anybody.\n"
            "held: ticks run without the player's own input. ref.: inputs refused.\n"
            "corr.: of %u states, those that put a player elsewhere than predicted: always\n"
            "after a tick without its input, else predictions are right to the last bit.\n"
-           "The others were drawn %u times: %.1f %% between two states in a row, %.1f %% across\n"
-           "a lost one, %.1f %% where they had last been seen.\n"
+           "The others were drawn %u times: %.1f %% between two states in a row, %.1f %%\n"
+           "across a lost one, %.1f %% where they had last been seen.\n"
            "The server ran %llu ticks, and left out %llu. %u hits, %u of them fatal.%s\n\n",
            tone_on(TONE_FAINT), all->states, remote->drawn, remote->between * share,
            remote->across * share, remote->late * share, (unsigned long long)server->ticks_run,

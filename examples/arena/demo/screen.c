@@ -131,9 +131,9 @@ static void draw_row(struct screen *screen, const struct board *board, int who) 
     enum tone tone;
     const char *state = describe(seat, &tone);
     enum tone refused = info->moves_refused > 0 ? TONE_BAD : TONE_PLAIN;
-    printf("%s%-4s%s %s%-8s%s %3u ms %4.1f %6.1f %6u %5u %s%6u%s %5u  %.19s", tone_on(TONE_STRONG),
-           cast[who].name, tone_off(), tone_on(tone), state, tone_off(), info->rtt_ms,
-           (double)info->loss * 100, (double)info->margin_ticks, info->moves_used,
+    printf("%s%-4s%s %s%-8s%s %3u ms %2.0f %% %6.1f %6u %5u %s%6u%s %5u  %.19s",
+           tone_on(TONE_STRONG), cast[who].name, tone_off(), tone_on(tone), state, tone_off(),
+           info->rtt_ms, (double)info->loss * 100, (double)info->margin_ticks, info->moves_used,
            info->moves_substituted, tone_on(refused), info->moves_refused, tone_off(),
            predict->explained + predict->unexplained,
            row->note != NULL ? row->note : cast[who].plan);
@@ -150,8 +150,8 @@ static void draw_table(struct screen *screen, const struct board *board) {
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         draw_row(screen, board, cast_find(parts[i]));
     }
-    printf("all  %-8d %3u ms %4.1f %6s %6u %5u %6u %5u", all.in, all.rtt_ms, (double)all.loss * 100,
-           "", all.used, all.substituted, all.refused, all.corrections);
+    printf("all  %-8d %3u ms %2.0f %% %6s %6u %5u %6u %5u", all.in, all.rtt_ms,
+           (double)all.loss * 100, "", all.used, all.substituted, all.refused, all.corrections);
     end_line(screen);
 }
 
