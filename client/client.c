@@ -168,6 +168,10 @@ static enum belay_result open_network(struct belay_client *client,
                              : bl_udp_open(out, &local, &client->loop.memory);
 }
 
+static bl_time tick_due(const void *user) {
+    return bl_client_moves_due(&((const struct belay_client *)user)->moves);
+}
+
 /** What it has begun when it fails, belay_client_destroy() ends. */
 static enum belay_result start(struct belay_client *client, const struct belay_client_opts *opts) {
     static const struct bl_endpoint_ops ops = {
@@ -196,7 +200,12 @@ static enum belay_result start(struct belay_client *client, const struct belay_c
         return result;
     }
     const struct bl_loop_opts loop_opts = {
-        .ops = &ops, .user = client, .game = opts->game, .peer_max = PEERS};
+        .ops = &ops,
+        .tick_due = tick_due,
+        .user = client,
+        .game = opts->game,
+        .peer_max = PEERS,
+    };
     result = bl_loop_start(&client->loop, net, &loop_opts);
     if (result != BELAY_OK) {
         return result;
@@ -459,10 +468,7 @@ enum belay_result belay_client_send(struct belay_client *client, uint8_t channel
 }
 
 bool belay_client_next_tick(struct belay_client *client, uint32_t *tick) {
-    struct bl_loop *loop = &client->loop;
-    bool due = bl_client_moves_next(&client->moves, tick);
-    loop->appointment = due ? loop->shared.now : bl_client_moves_due(&client->moves);
-    return due;
+    return bl_client_moves_next(&client->moves, bl_loop_expect_tick(&client->loop), tick);
 }
 
 enum belay_result belay_client_send_move(struct belay_client *client, uint8_t lane, uint32_t tick,

@@ -1,5 +1,6 @@
 /* Slots go by the tick's low bits. A tick that was skipped holds what the server will use instead,
- * as far as one can know, so that stepping through it meets no hole. */
+ * as far as one can know, so that stepping through it meets no hole; and so do those before the
+ * first one. */
 #include "client/move_history.h"
 
 #include "common/serial.h"
@@ -58,8 +59,19 @@ static void add_missing(struct bl_move_history *history) {
     }
 }
 
+/** Nothing that is kept goes on into @p tick: what was before the first input, or in a gap as long
+ * as the history, is what the server has used since. */
 static void begin_at(struct bl_move_history *history, uint32_t tick) {
-    history->first = history->newest = tick;
+    bool goes_on = history->begun && !is_neutral(history->opts, UINT8_MAX);
+    uint8_t before[BELAY_MOVE_SIZE_MAX] = {0};
+    if (goes_on) {
+        memcpy(before, input_of(history, history->newest), history->opts->size);
+    }
+    for (uint32_t i = 0; i < BL_HISTORY_TICKS; i++) {
+        memcpy(input_of(history, i), before, history->opts->size);
+        history->held[i] = UINT8_MAX;
+    }
+    history->newest = tick;
     history->left = tick - 1;
     history->begun = true;
 }
@@ -75,13 +87,10 @@ void bl_move_history_add(struct bl_move_history *history, uint32_t tick, const v
     }
     memcpy(input_of(history, tick), data, history->opts->size);
     history->held[slot_of(tick)] = 0;
-    if (history->newest - history->first >= BL_HISTORY_TICKS) {
-        history->first = history->newest - BL_HISTORY_TICKS + 1;
-    }
 }
 
 const void *bl_move_history_at(const struct bl_move_history *history, uint32_t tick) {
-    bool holds = history->begun && tick - history->first <= history->newest - history->first;
+    bool holds = history->begun && history->newest - tick < BL_HISTORY_TICKS;
     return holds ? input_of(history, tick) : NULL;
 }
 
@@ -103,13 +112,9 @@ bool bl_move_history_collect(struct bl_move_history *history, struct bl_moves *o
     out->present = 0;
     for (unsigned age = 0; age < BELAY_MOVES_MAX; age++) {
         uint32_t tick = history->newest - age;
-        const void *input = bl_move_history_at(history, tick);
-        if (input == NULL) {
-            break;
-        }
         if (age == 0 || (history->held[slot_of(tick)] == 0 && !is_acknowledged(history, tick))) {
             out->present |= (uint16_t)(1U << age);
-            memcpy(out->inputs[age], input, history->opts->size);
+            memcpy(out->inputs[age], input_of(history, tick), history->opts->size);
         }
     }
     return true;

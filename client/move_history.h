@@ -15,7 +15,7 @@ struct bl_move_history {
     const struct belay_move_opts *opts;
     uint8_t *inputs; /* BL_HISTORY_TICKS of them, by tick */
     uint8_t *held;   /* likewise: 0 = as sent; else for so long nothing was, and this stands in */
-    uint32_t first, newest; /* ticks it holds, once it has begun */
+    uint32_t newest; /* of the ticks it holds, once it has begun */
     bool begun;
     uint32_t left;              /* the newest tick that has left */
     bool acknowledged;          /* some MOVE_ACK has come */

@@ -20,13 +20,7 @@ static struct bl_session *session_of(const struct bl_client_moves *moves) {
 
 static bool opened(void *user, struct bl_session *session) {
     struct bl_client_moves *moves = user;
-    const struct belay_move_opts *opts = &moves->shared->move;
     moves->extension.session = session;
-    bl_pacer_init(&moves->pacer, opts->tick_hz);
-    bl_server_clock_init(&moves->clock, opts->tick_hz);
-    for (uint8_t lane = 0; lane < opts->lanes; lane++) {
-        bl_move_history_clear(&moves->lanes[lane]);
-    }
     session->extension = &moves->extension;
     return true;
 }
@@ -37,8 +31,19 @@ static void resumed(struct bl_extension *extension, bool anew) {
     (void)anew;
 }
 
+/** As it was before any session. */
+static void start_clean(struct bl_client_moves *moves) {
+    const struct belay_move_opts *opts = &moves->shared->move;
+    moves->extension.session = NULL;
+    bl_pacer_init(&moves->pacer, opts->tick_hz);
+    bl_server_clock_init(&moves->clock, opts->tick_hz);
+    for (uint8_t lane = 0; lane < opts->lanes; lane++) {
+        bl_move_history_clear(&moves->lanes[lane]);
+    }
+}
+
 static void removed(struct bl_extension *extension) {
-    extension->session = NULL;
+    start_clean(moves_of(extension));
 }
 
 /** An input that leaves now arrives a round trip after what the server said left it. */
@@ -53,8 +58,6 @@ static void begin(struct bl_client_moves *moves, const struct bl_move_ack *ack) 
 
 static void follow(struct bl_client_moves *moves, const struct bl_move_ack *ack,
                    uint16_t starved_before) {
-    bl_server_clock_hear(&moves->clock, moves->shared->now, ack->consumed,
-                         ack->age_us * BL_MICROSECOND);
     if (!moves->pacer.running) {
         begin(moves, ack);
     } else if (ack->begun) {
@@ -68,12 +71,23 @@ static void follow(struct bl_client_moves *moves, const struct bl_move_ack *ack,
     }
 }
 
+/** Also of a session whose moves are not taken: then the newest that was is of long ago. */
+static void hear_clock(struct bl_client_moves *moves, const struct bl_move_ack *ack) {
+    bl_duration age = ack->age_us * BL_MICROSECOND;
+    bl_duration ticks = age * moves->shared->move.tick_hz / BL_SECOND;
+    bl_server_clock_hear(&moves->clock, moves->shared->now, ack->consumed + (uint32_t)ticks,
+                         age - ticks * BL_SECOND / moves->shared->move.tick_hz);
+}
+
 static void take(struct bl_extension *extension, const void *frame, size_t size) {
     struct bl_client_moves *moves = moves_of(extension);
     struct bl_move_ack ack;
     if (!bl_move_ack_read(&ack, frame, size) || ack.lane >= moves->shared->move.lanes) {
         bl_drop(moves->shared, BELAY_DROP_FRAME);
         return;
+    }
+    if (ack.lane == 0) {
+        hear_clock(moves, &ack);
     }
     uint16_t starved_before = moves->lanes[ack.lane].ack.starved;
     if (!bl_move_history_acknowledge(&moves->lanes[ack.lane], &ack)) {
@@ -130,6 +144,7 @@ enum belay_result bl_client_moves_start(struct bl_client_moves *moves, struct bl
         }
     }
     if (opts->size > 0) {
+        start_clean(moves);
         shared->extension = (struct bl_extension_host){&ops, moves};
     }
     return BELAY_OK;
@@ -142,8 +157,8 @@ void bl_client_moves_finish(struct bl_client_moves *moves) {
     }
 }
 
-bool bl_client_moves_next(struct bl_client_moves *moves, uint32_t *tick) {
-    return session_of(moves) != NULL && bl_pacer_next(&moves->pacer, moves->shared->now, tick);
+bool bl_client_moves_next(struct bl_client_moves *moves, bl_time now, uint32_t *tick) {
+    return session_of(moves) != NULL && bl_pacer_next(&moves->pacer, now, tick);
 }
 
 bl_time bl_client_moves_due(const struct bl_client_moves *moves) {

@@ -23,8 +23,10 @@ enum belay_result bl_client_moves_start(struct bl_client_moves *moves, struct bl
 /** Zeroed memory is fine. */
 void bl_client_moves_finish(struct bl_client_moves *moves);
 
-/* As the public functions of these names, at shared->now. */
-bool bl_client_moves_next(struct bl_client_moves *moves, uint32_t *tick);
+/* As the public functions of these names. */
+
+/** @param now  of the last service() */
+bool bl_client_moves_next(struct bl_client_moves *moves, bl_time now, uint32_t *tick);
 enum belay_result bl_client_moves_send(struct bl_client_moves *moves, uint8_t lane, uint32_t tick,
                                        const void *data);
 const void *bl_client_moves_at(const struct bl_client_moves *moves, uint8_t lane, uint32_t tick);

@@ -170,10 +170,6 @@ void bl_server_moves_start_at(struct bl_server_moves *moves, uint32_t next, bl_t
     moves->told = moves->clock.ran;
 }
 
-bool bl_server_moves_next(struct bl_server_moves *moves, uint32_t *tick) {
-    return bl_tick_clock_next(&moves->clock, moves->shared->now, tick);
-}
-
 enum belay_result bl_server_moves_use(struct bl_server_moves *moves, struct bl_session *session,
                                       uint8_t lane, uint32_t tick, struct belay_move *move) {
     if (moves->shared->move.size == 0) {
@@ -182,7 +178,7 @@ enum belay_result bl_server_moves_use(struct bl_server_moves *moves, struct bl_s
     if (lane >= moves->shared->move.lanes) {
         return bl_fail(BELAY_E_INVALID, "lane: %u, of %u", lane, moves->shared->move.lanes);
     }
-    if (session->extension == NULL) {
+    if (!session->accepted) { /* though it may have filters: of an accept() that has failed */
         return bl_fail(BELAY_E_STATE, "take_move: the session is not open yet");
     }
     struct bl_move_filter *filter = player_of(session->extension)->lanes[lane];

@@ -26,8 +26,6 @@ void bl_server_moves_start(struct bl_server_moves *moves, struct bl_shared *shar
                            const struct bl_coordinator *coordinator);
 /** As in the process before this one: tick @p next is due at @p due. Before there are sessions. */
 void bl_server_moves_start_at(struct bl_server_moves *moves, uint32_t next, bl_time due);
-/** As belay_server_next_tick(), at shared->now. */
-bool bl_server_moves_next(struct bl_server_moves *moves, uint32_t *tick);
 /** As belay_server_take_move(), for a session that is open. */
 enum belay_result bl_server_moves_use(struct bl_server_moves *moves, struct bl_session *session,
                                       uint8_t lane, uint32_t tick, struct belay_move *move);

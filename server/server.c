@@ -238,6 +238,10 @@ static enum belay_result open_all(struct belay_server *server, const struct bela
     return result == BELAY_OK ? open_desk(server) : result;
 }
 
+static bl_time tick_due(const void *user) {
+    return bl_tick_clock_due(&((const struct belay_server *)user)->moves.clock);
+}
+
 static enum belay_result start_loop(struct belay_server *server,
                                     const struct belay_server_opts *opts) {
     static const struct bl_endpoint_ops ops = {
@@ -251,6 +255,7 @@ static enum belay_result start_loop(struct belay_server *server,
     uint32_t peers = server->session_max + PEERS_SPARE;
     const struct bl_loop_opts loop_opts = {
         .ops = &ops,
+        .tick_due = tick_due,
         .user = server,
         .game = opts->game,
         .peer_max = (uint16_t)(peers < BELAY_SESSIONS_MAX ? peers : BELAY_SESSIONS_MAX),
@@ -463,13 +468,10 @@ enum belay_result belay_server_send(struct belay_server *server, belay_session h
 }
 
 bool belay_server_next_tick(struct belay_server *server, uint32_t *tick) {
-    struct bl_loop *loop = &server->loop;
     if (server->stopped) {
         return false;
     }
-    bool due = bl_server_moves_next(&server->moves, tick);
-    loop->appointment = due ? loop->shared.now : bl_tick_clock_due(&server->moves.clock);
-    return due;
+    return bl_tick_clock_next(&server->moves.clock, bl_loop_expect_tick(&server->loop), tick);
 }
 
 enum belay_result belay_server_take_move(struct belay_server *server, belay_session handle,

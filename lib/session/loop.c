@@ -2,6 +2,9 @@
  * Time. The loop remembers when it had asked to be called again. A round that comes BL_STALL_MIN or
  * more after that was late by this process's own doing, and sessions are not charged for it. What
  * had arrived meanwhile is taken in before any timer is judged.
+ *
+ * A tick for which the application does not come is nobody's deadline: service() returns for it
+ * once, and waits for no other before one is asked for.
  */
 #include "lib/session/loop.h"
 
@@ -41,7 +44,9 @@ enum belay_result bl_loop_start(struct bl_loop *loop, struct bl_net *net,
                                 const struct bl_loop_opts *opts) {
     struct bl_shared *shared = &loop->shared;
     loop->net = net;
-    loop->due = loop->appointment = BL_TIME_NEVER;
+    loop->tick_due = opts->tick_due;
+    loop->user = opts->user;
+    loop->due = BL_TIME_NEVER;
     bl_timer_wheel_init(&loop->wheel, bl_net_now(net));
     loop->ops = *opts->ops;
     loop->ops.packet = take_packet;
@@ -69,7 +74,7 @@ enum belay_result bl_loop_start(struct bl_loop *loop, struct bl_net *net,
     shared->random = bl_net_random(net);
     shared->endpoint = loop->endpoint;
     shared->stats = &loop->stats;
-    shared->now = bl_net_now(net);
+    shared->now = loop->served = bl_net_now(net);
     return BELAY_OK;
 }
 
@@ -148,11 +153,15 @@ static void do_round(struct bl_loop *loop) {
     }
 }
 
+/** It may come sooner or later than was thought, by what has been heard meanwhile. */
+static bl_time next_tick(const struct bl_loop *loop) {
+    return loop->expects_tick ? loop->tick_due(loop->user) : BL_TIME_NEVER;
+}
+
 static bl_time next_due(const struct bl_loop *loop) {
     bool busy = loop->more_arrived || loop->shared.pump_first != NULL ||
                 bl_session_owes(&loop->shared) || bl_endpoint_is_dirty(loop->endpoint);
-    return busy ? loop->shared.now
-                : bl_earlier(bl_timer_wheel_next(&loop->wheel), loop->appointment);
+    return busy ? loop->shared.now : bl_earlier(bl_timer_wheel_next(&loop->wheel), next_tick(loop));
 }
 
 /** Waits for something to happen, then one round. */
@@ -170,17 +179,22 @@ void bl_loop_service(struct bl_loop *loop, uint32_t wait_ms) {
     bl_net_wait(loop->net, 0); /* takes a wake-up off the descriptor, for loops of one's own */
     bl_time until =
         wait_ms == BELAY_FOREVER ? BL_TIME_NEVER : loop->shared.now + bl_from_ms(wait_ms);
-    until = bl_earlier(until, loop->appointment);
     do_round(loop);
     while (!atomic_load(&loop->woken) && !bl_loop_has_events(loop) && !loop->net->simulated &&
-           loop->shared.now < until) {
+           loop->shared.now < bl_earlier(until, next_tick(loop))) {
         wait_round(loop, until);
     }
     atomic_store(&loop->woken, false);
-    if (loop->shared.now >= loop->appointment) { /* kept; the application makes the next one */
-        loop->appointment = BL_TIME_NEVER;
+    if (loop->shared.now >= next_tick(loop)) {
+        loop->expects_tick = false;
     }
+    loop->served = loop->shared.now;
     loop->due = next_due(loop);
+}
+
+bl_time bl_loop_expect_tick(struct bl_loop *loop) {
+    loop->expects_tick = true;
+    return loop->served;
 }
 
 void bl_loop_wake(struct bl_loop *loop) {
@@ -201,6 +215,7 @@ int64_t bl_loop_wait_ns(const struct bl_loop *loop) {
 }
 
 bool bl_loop_work_on(struct bl_loop *loop, bl_time until) {
+    loop->expects_tick = false;
     if (loop->net->simulated || loop->shared.now >= until) {
         bl_loop_flush(loop);
         return false;

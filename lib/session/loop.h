@@ -23,14 +23,18 @@ struct bl_loop {
     struct bl_endpoint_ops ops;
     struct bl_shared shared;
     struct belay_stats stats;
-    bl_time due;         /* when the owner was told to come back */
-    bl_time appointment; /* the application's next tick: service() waits no longer; or NEVER */
-    atomic_bool woken;   /* by another thread: the service() that runs, or else the next, returns */
-    bool more_arrived;   /* the last round did not take in everything */
+    bl_time (*tick_due)(const void *user); /* when the application's next tick is */
+    void *user;
+    bl_time due;       /* when the owner was told to come back */
+    bl_time served;    /* at the end of the last service(): ticks are given out as of then */
+    bool expects_tick; /* the application does: service() waits no longer than for the next one */
+    atomic_bool woken; /* by another thread: the service() that runs, or else the next, returns */
+    bool more_arrived; /* the last round did not take in everything */
 };
 
 struct bl_loop_opts {
     const struct bl_endpoint_ops *ops; /* bound, admit, denied; the rest is the loop's own */
+    bl_time (*tick_due)(const void *user);
     void *user;
     const char *game;
     uint16_t peer_max;
@@ -51,6 +55,8 @@ void bl_loop_finish(struct bl_loop *loop);
 /** Sends what is queued, then works and waits for up to @p wait_ms until there is something to
  * poll. */
 void bl_loop_service(struct bl_loop *loop, uint32_t wait_ms);
+/** The application asks for a tick. @return the time as of which it may be due */
+bl_time bl_loop_expect_tick(struct bl_loop *loop);
 /** Any thread. */
 void bl_loop_wake(struct bl_loop *loop);
 void bl_loop_flush(struct bl_loop *loop);

@@ -225,6 +225,43 @@ START_TEST(another_process_of_the_client_starts_clean) {
 }
 END_TEST
 
+static void nothing_is_left_of_the_session(struct players *players) {
+    struct belay_client *client = players->world->clients[0].it;
+    uint32_t tick;
+    ck_assert(!belay_client_next_tick(client, &tick));
+    ck_assert_ptr_null(belay_client_move_at(client, 0, players->newest_sent[0]));
+    ck_assert_double_eq(belay_client_render_tick(client), 0);
+}
+
+/* The ticks of another server are other ones. */
+START_TEST(a_client_that_logs_in_again_starts_clean) {
+    bool another_server = _i == 1;
+    struct players players;
+    struct world *world = create(&players, 1, &(struct belay_link){.delay_ms = 40}, 1);
+    settle(&players);
+    world_run(world, PLAY_MS);
+    belay_client_close(world->clients[0].it, NULL, 0);
+    world_until(world, told_count(world, CLIENT, 0, BELAY_EVENT_CLOSED) == 1, 3000);
+    if (another_server) {
+        world_restart(world);
+        players.server_tick = 0;
+    }
+    nothing_is_left_of_the_session(&players);
+    world_connect(world, 0);
+    nothing_is_left_of_the_session(&players);
+    world_until(world, world_is_open(world, 0), 3000);
+    settle(&players);
+    uint64_t before = world_info(world, CLIENT, 0).moves_used;
+    ck_assert_uint_le(before, SETTLE_MS * PLAYERS_TICK_HZ / 1000);
+    world_run(world, PLAY_MS);
+    ck_assert_uint_ge(players.played[0].used, PLAY_MS * PLAYERS_TICK_HZ / 1000 - 1);
+    ck_assert_uint_eq(players.played[0].substituted, 0);
+    ck_assert_uint_eq(players.played[0].wrong, 0);
+    ck_assert_uint_eq(refused(&players, 0), 0);
+    world_destroy(world);
+}
+END_TEST
+
 START_TEST(a_client_that_stood_still_comes_back_in_time) {
     struct players players;
     struct world *world = create(&players, 2, &(struct belay_link){.delay_ms = 40}, 1);
@@ -320,6 +357,34 @@ START_TEST(calls_that_make_no_sense_say_why) {
 }
 END_TEST
 
+/* What is due is as of the last service(): else a game too slow for its ticks would never come back
+ * to the network, and all of its players be lost. */
+START_TEST(a_loop_over_ticks_ends_however_long_each_takes) {
+    struct players players;
+    struct world *world = create(&players, 1, &(struct belay_link){0}, 1);
+    struct belay_client *client = world->clients[0].it;
+    uint32_t tick, server_ticks = 0, client_ticks = 0;
+    settle(&players);
+    world->each_step = NULL;
+    world_run(world, 100);
+    while (belay_server_next_tick(world->server, &tick) && server_ticks <= BELAY_CATCH_UP_MAX) {
+        belay_sim_advance(world->sim, 1000);
+        belay_server_flush(world->server);
+        server_ticks++;
+    }
+    world_run(world, 100);
+    while (belay_client_next_tick(client, &tick) && client_ticks <= BELAY_CATCH_UP_MAX) {
+        belay_sim_advance(world->sim, 1000);
+        belay_client_render_tick(client);
+        belay_client_flush(client);
+        client_ticks++;
+    }
+    ck_assert(server_ticks > 0 && server_ticks <= BELAY_CATCH_UP_MAX);
+    ck_assert(client_ticks > 0 && client_ticks <= BELAY_CATCH_UP_MAX);
+    world_destroy(world);
+}
+END_TEST
+
 START_TEST(without_movement_there_are_ticks_and_no_moves) {
     static const uint8_t input = 1;
     struct belay_move move;
@@ -376,6 +441,21 @@ START_TEST(remote_players_are_drawn_evenly_in_spite_of_jitter) {
         ck_assert_double_ge(now, players.server_tick - 20.0);
         last = now;
     }
+    world_destroy(world);
+}
+END_TEST
+
+/* Whoever watches, or waits in a lobby. */
+START_TEST(the_servers_clock_is_followed_though_no_moves_are_taken) {
+    struct players players;
+    struct world *world = create(&players, 1, &(struct belay_link){.delay_ms = 400}, 1);
+    players.lanes = 0; /* from here on neither sent nor taken */
+    settle(&players);
+    world_link(world, 0, &(struct belay_link){.delay_ms = 20});
+    settle(&players);
+    double tick = belay_client_render_tick(world->clients[0].it);
+    ck_assert_double_le(tick, players.server_tick);
+    ck_assert_double_ge(tick, players.server_tick - 20.0);
     world_destroy(world);
 }
 END_TEST
@@ -438,14 +518,17 @@ static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, who_runs_faster_gains_no_more_than_the_burst, 0, COUNT_OF(speeds));
     tcase_add_test(tests, a_resumed_session_goes_on_at_its_tick);
     tcase_add_test(tests, another_process_of_the_client_starts_clean);
+    tcase_add_loop_test(tests, a_client_that_logs_in_again_starts_clean, 0, 2);
     tcase_add_test(tests, a_client_that_stood_still_comes_back_in_time);
     tcase_add_test(tests, ticks_may_wrap);
     tcase_add_loop_test(tests, a_login_with_other_movement_is_refused_by_name, 0,
                         COUNT_OF(mismatches));
     tcase_add_test(tests, calls_that_make_no_sense_say_why);
+    tcase_add_test(tests, a_loop_over_ticks_ends_however_long_each_takes);
     tcase_add_test(tests, without_movement_there_are_ticks_and_no_moves);
     tcase_add_test(tests, a_tick_that_was_skipped_can_be_stepped_through);
     tcase_add_test(tests, remote_players_are_drawn_evenly_in_spite_of_jitter);
+    tcase_add_test(tests, the_servers_clock_is_followed_though_no_moves_are_taken);
     tcase_add_test(tests, bad_moves_are_counted_and_change_nothing);
 }
 

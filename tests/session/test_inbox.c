@@ -144,6 +144,67 @@ START_TEST(lifecycle_events_are_never_lost) {
 }
 END_TEST
 
+static void must_be_refused(enum belay_move_verdict verdict, uint8_t lane, uint32_t tick,
+                            uint32_t count) {
+    struct bl_record out;
+    ck_assert(bl_inbox_take_record(&inbox, &out));
+    ck_assert_uint_eq(out.type, BELAY_EVENT_MOVE_REFUSED);
+    ck_assert_str_eq(belay_move_verdict_name((enum belay_move_verdict)out.from),
+                     belay_move_verdict_name(verdict));
+    ck_assert_uint_eq(out.to, lane);
+    ck_assert_uint_eq(out.numbers[0], tick);
+    ck_assert_uint_eq(out.numbers[1], count);
+}
+
+START_TEST(refused_inputs_are_one_event_for_each_verdict) {
+    bl_inbox_count_refused(&inbox, BELAY_MOVE_FUTURE, 0, 100);
+    record(BELAY_EVENT_DOWN, 1);
+    bl_inbox_count_refused(&inbox, BELAY_MOVE_CONFLICT, 1, 90);
+    for (uint32_t i = 1; i <= 100000; i++) { /* a flood of both */
+        bl_inbox_count_refused(&inbox, BELAY_MOVE_FUTURE, 2, 100 + i);
+        bl_inbox_count_refused(&inbox, BELAY_MOVE_CONFLICT, 3, 90 - i);
+    }
+    bl_inbox_count_refused(&inbox, BELAY_MOVE_OVER_BUDGET, 4, 7);
+    ck_assert_uint_eq(inbox.record_count, 4);
+    must_be_refused(BELAY_MOVE_FUTURE, 2, 100100, 100001);
+    must_be_next(BELAY_EVENT_DOWN, 1);
+    must_be_refused(BELAY_MOVE_CONFLICT, 3, 90 - 100000U, 100001);
+    must_be_refused(BELAY_MOVE_OVER_BUDGET, 4, 7, 1);
+    must_be_empty();
+}
+END_TEST
+
+START_TEST(refused_inputs_are_counted_anew_when_they_were_told) {
+    bl_inbox_count_refused(&inbox, BELAY_MOVE_CONFLICT, 0, 5);
+    bl_inbox_count_refused(&inbox, BELAY_MOVE_CONFLICT, 0, 6);
+    must_be_refused(BELAY_MOVE_CONFLICT, 0, 6, 2);
+    bl_inbox_count_refused(&inbox, BELAY_MOVE_CONFLICT, 0, 7);
+    must_be_refused(BELAY_MOVE_CONFLICT, 0, 7, 1);
+    must_be_empty();
+}
+END_TEST
+
+/* Whoever cheats cannot push out what the application must know. */
+START_TEST(in_a_full_inbox_refused_inputs_make_room_after_states) {
+    record(BELAY_EVENT_LOGIN, 1);
+    bl_inbox_count_refused(&inbox, BELAY_MOVE_FUTURE, 0, 5);
+    record(BELAY_EVENT_STATE, 2);
+    while (inbox.record_count < BL_RECORDS_MAX) {
+        record(BELAY_EVENT_OPEN, 3);
+    }
+    bl_inbox_count_refused(&inbox, BELAY_MOVE_CONFLICT, 0, 6); /* instead of the state */
+    record(BELAY_EVENT_DOWN, 4);                               /* instead of the older one */
+    ck_assert_uint_eq(inbox.record_count, BL_RECORDS_MAX);
+    must_be_next(BELAY_EVENT_LOGIN, 1);
+    for (unsigned i = 0; i < BL_RECORDS_MAX - 3; i++) {
+        must_be_next(BELAY_EVENT_OPEN, 3);
+    }
+    must_be_refused(BELAY_MOVE_CONFLICT, 0, 6, 1);
+    must_be_next(BELAY_EVENT_DOWN, 4);
+    must_be_empty();
+}
+END_TEST
+
 START_TEST(messages_come_in_the_order_in_which_they_were_pushed) {
     for (uint32_t round = 0; round < 3; round++) {
         for (uint32_t i = 0; i < 100; i++) {
@@ -207,6 +268,9 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, a_whole_life_fits);
     tcase_add_test(tests, in_a_full_inbox_the_oldest_state_event_makes_room);
     tcase_add_loop_test(tests, lifecycle_events_are_never_lost, 0, 4);
+    tcase_add_test(tests, refused_inputs_are_one_event_for_each_verdict);
+    tcase_add_test(tests, refused_inputs_are_counted_anew_when_they_were_told);
+    tcase_add_test(tests, in_a_full_inbox_refused_inputs_make_room_after_states);
     tcase_add_test(tests, messages_come_in_the_order_in_which_they_were_pushed);
     tcase_add_test(tests, a_freed_message_is_used_again_as_new);
     tcase_add_test(tests, without_memory_there_is_no_message);

@@ -155,10 +155,10 @@ enum belay_result belay_client_send_move(struct belay_client *client, uint8_t la
                                          const void *data);
 
 /**
- * What was sent for a tick, or NULL: before the first one, after the newest one, or more than some
- * seconds ago. To reconcile, take the server's state of a tick and step through move_at(tick + 1)
- * and on until it is NULL. For a tick that was skipped it gives what the server will use instead,
- * by the options. Lent until the next send_move().
+ * What was sent for a tick, or NULL: after the newest one, or more than some seconds ago. To
+ * reconcile, take the server's state of a tick and step through move_at(tick + 1) and on until it
+ * is NULL. For a tick that was skipped, or was before the first one sent, it gives what the server
+ * uses instead, by the options. Lent until the next send_move().
  */
 const void *belay_client_move_at(const struct belay_client *client, uint8_t lane, uint32_t tick);
 

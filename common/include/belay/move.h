@@ -49,7 +49,8 @@ enum belay_move_verdict {
 
 /** The input of one tick. */
 struct belay_move {
-    const void *data;   /* options.move.size bytes, never NULL; lent until the next take_move() */
+    const void *data;   /* options.move.size bytes, never NULL; lent until the next take_move() or
+                         * poll() */
     bool as_sent;       /* else its own has not come in time, and this is what stands for it */
     uint8_t held_ticks; /* for how many ticks in a row none has come; 255 = as many or more */
 };

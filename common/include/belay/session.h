@@ -80,7 +80,7 @@ struct belay_session_info {
     uint32_t moves_refused;    /* server: inputs in conflict, too far ahead or over budget, their
                                   repetitions not counted; and malformed ones. An honest client has
                                   some when its network gets much better at once */
-    uint32_t tick_received;    /* newest tick of which the server has an input, of lane 0 */
+    uint32_t tick_received;    /* newest tick of which an input has come, of lane 0 */
     uint32_t tick_consumed;    /* newest tick that it has run */
     float margin_ticks;        /* by how much inputs come before their tick is due, smoothed */
     uint32_t features;         /* agreed at login, a bit mask of docs/protocol.md */
