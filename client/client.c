@@ -151,8 +151,12 @@ static enum belay_result set_limits(struct bl_shared *shared,
         .resume_window = opts->no_resume ? 0 : BL_FOREVER,
         .send_messages = bl_options_count(opts->send_messages_max, BELAY_SEND_MESSAGES_DEFAULT),
         .send_bytes = bl_options_count(opts->send_bytes_max, BELAY_SEND_BYTES_DEFAULT),
-        .credit = {.messages = BELAY_CREDIT_MESSAGES, .bytes = BELAY_CREDIT_BYTES},
+        .credit = bl_options_credit(opts->request_max),
     };
+    if (opts->request_max > BELAY_REQUESTS_MAX) {
+        return bl_fail(BELAY_E_INVALID, "request_max: %u, at most %d", opts->request_max,
+                       BELAY_REQUESTS_MAX);
+    }
     bl_room_init(&shared->room, bl_options_count(opts->memory_max, BELAY_MEMORY_DEFAULT), 1);
     return bl_options_liveness(&shared->limits, opts->heartbeat_ms, opts->lost_ms, true);
 }
@@ -465,6 +469,26 @@ enum belay_result belay_client_send(struct belay_client *client, uint8_t channel
         return bl_fail(BELAY_E_STATE, "send: not connected");
     }
     return bl_session_send(client->session, channel, data, size);
+}
+
+enum belay_result belay_client_request(struct belay_client *client, uint32_t type, const void *data,
+                                       size_t size, uint32_t deadline_ms, uint64_t cookie,
+                                       belay_request *out) {
+    const struct bl_question question = {
+        .type = type, .data = {data, size}, .deadline_ms = deadline_ms, .cookie = cookie};
+    if (client->session == NULL) {
+        return bl_fail(BELAY_E_STATE, "request: not connected");
+    }
+    return bl_request_ask(client->session, &question, out);
+}
+
+enum belay_result belay_client_reply(struct belay_client *client, belay_request request,
+                                     int32_t code, const void *data, size_t size) {
+    return bl_request_answer(&client->loop.shared, request, code, &(struct bl_span){data, size});
+}
+
+enum belay_result belay_client_cancel(struct belay_client *client, belay_request request) {
+    return bl_request_cancel(&client->loop.shared, request);
 }
 
 bool belay_client_next_tick(struct belay_client *client, uint32_t *tick) {

@@ -47,6 +47,7 @@ size_t bl_client_ticket_write(uint8_t *out, const struct bl_client_ticket *kept,
     bl_write_u32(&writer, bl_to_ms(session->resume_window));
     bl_write_u16(&writer, session->peer_credit.messages);
     bl_write_u32(&writer, session->peer_credit.bytes);
+    bl_write_u16(&writer, session->peer_credit.requests);
     write_addresses(&writer, target);
     return bl_writer_size(&writer);
 }
@@ -73,6 +74,7 @@ static void read_terms(struct bl_reader *reader, struct bl_session *session) {
     session->resume_window = bl_from_ms(bl_read_u32(reader));
     session->peer_credit.messages = bl_read_u16(reader);
     session->peer_credit.bytes = bl_read_u32(reader);
+    session->peer_credit.requests = bl_read_u16(reader);
 }
 
 enum belay_result bl_client_ticket_read(struct bl_client_ticket *kept, struct bl_session *session,

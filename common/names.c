@@ -43,6 +43,18 @@ const char *belay_event_name(enum belay_event_type type) {
     return "unknown event";
 }
 
+const char *belay_reply_meaning(int32_t code) {
+    switch (code) {
+#define MEANING_CASE(name, value, meaning)                                                         \
+    case value:                                                                                    \
+        return meaning;
+        BELAY_REPLIES(MEANING_CASE)
+#undef MEANING_CASE
+    default:
+        return code >= 0 ? "the game's own" : "unknown code";
+    }
+}
+
 const char *belay_drop_meaning(enum belay_drop cause) {
     switch (cause) {
 #define MEANING_CASE(name, value, meaning)                                                         \

@@ -7,6 +7,7 @@
 #include "server/admission.h"
 #include "server/discovery.h"
 #include "server/moves.h"
+#include "server/topics.h"
 #include <belay/server.h>
 
 struct belay_server {
@@ -19,6 +20,7 @@ struct belay_server {
     struct bl_server_admission admission;
     struct bl_query_desk desk;
     struct bl_server_moves moves;
+    struct bl_topics topics;
     struct belay_reason ending; /* lent to the gate: how the session ended that is asked for */
 };
 

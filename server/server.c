@@ -147,6 +147,10 @@ static enum belay_result check_options(const struct belay_server_opts *opts) {
         return bl_fail(BELAY_E_INVALID, "shards: %u; this version runs on one thread, so 0",
                        opts->shards);
     }
+    if (opts->request_max > BELAY_REQUESTS_MAX) {
+        return bl_fail(BELAY_E_INVALID, "request_max: %u, at most %d", opts->request_max,
+                       BELAY_REQUESTS_MAX);
+    }
     if (opts->session_max > BELAY_SESSIONS_MAX) {
         return bl_fail(BELAY_E_INVALID, "session_max: %u, at most %d", opts->session_max,
                        BELAY_SESSIONS_MAX);
@@ -195,7 +199,7 @@ static enum belay_result set_limits(struct bl_shared *shared,
                                                                BELAY_RESUME_WINDOW_MS_DEFAULT),
         .send_messages = bl_options_count(opts->send_messages_max, BELAY_SEND_MESSAGES_DEFAULT),
         .send_bytes = bl_options_count(opts->send_bytes_max, BELAY_SEND_BYTES_DEFAULT),
-        .credit = {.messages = BELAY_CREDIT_MESSAGES, .bytes = BELAY_CREDIT_BYTES},
+        .credit = bl_options_credit(opts->request_max),
     };
     return bl_options_liveness(&shared->limits, opts->heartbeat_ms, opts->lost_ms, false);
 }
@@ -267,6 +271,7 @@ static enum belay_result start_loop(struct belay_server *server,
         server->coordinator.same_user_max = opts->replace;
         bl_server_moves_start(&server->moves, &server->loop.shared, &server->coordinator);
         server->moves.events = opts->move_events;
+        bl_topics_init(&server->topics, &server->coordinator);
     }
     return result;
 }
@@ -394,6 +399,7 @@ void belay_server_destroy(struct belay_server *server) {
         belay_server_stop(server, 0);
     }
     if (server->coordinator.shared != NULL) {
+        bl_topics_finish(&server->topics);
         bl_coordinator_finish(&server->coordinator);
     }
     bl_loop_finish(&server->loop);
@@ -465,6 +471,53 @@ enum belay_result belay_server_send(struct belay_server *server, belay_session h
                                     uint8_t channel, const void *data, size_t size) {
     struct bl_session *session = open_session(server, handle);
     return session != NULL ? bl_session_send(session, channel, data, size) : BELAY_E_GONE;
+}
+
+enum belay_result belay_server_subscribe(struct belay_server *server, belay_session handle,
+                                         belay_topic topic) {
+    struct bl_session *session = open_session(server, handle);
+    return session != NULL ? bl_topics_subscribe(&server->topics, session, topic) : BELAY_E_GONE;
+}
+
+enum belay_result belay_server_unsubscribe(struct belay_server *server, belay_session handle,
+                                           belay_topic topic) {
+    struct bl_session *session = open_session(server, handle);
+    return session != NULL ? bl_topics_unsubscribe(&server->topics, session, topic) : BELAY_E_GONE;
+}
+
+enum belay_result belay_server_publish(struct belay_server *server, belay_topic topic,
+                                       uint8_t channel, const void *data, size_t size) {
+    return bl_topics_publish(&server->topics, topic, channel, &(struct bl_span){data, size});
+}
+
+enum belay_result belay_server_retain(struct belay_server *server, belay_topic topic,
+                                      uint8_t channel, const void *data, size_t size) {
+    return bl_topics_retain(&server->topics, topic, channel, &(struct bl_span){data, size});
+}
+
+enum belay_result belay_server_topic_info(const struct belay_server *server, belay_topic topic,
+                                          struct belay_topic_info *out) {
+    struct belay_topic_info info;
+    bl_topics_info(&server->topics, topic, &info);
+    return bl_options_give(out, &info, sizeof info, "info");
+}
+
+enum belay_result belay_server_request(struct belay_server *server, belay_session handle,
+                                       uint32_t type, const void *data, size_t size,
+                                       uint32_t deadline_ms, uint64_t cookie, belay_request *out) {
+    struct bl_session *session = open_session(server, handle);
+    const struct bl_question question = {
+        .type = type, .data = {data, size}, .deadline_ms = deadline_ms, .cookie = cookie};
+    return session != NULL ? bl_request_ask(session, &question, out) : BELAY_E_GONE;
+}
+
+enum belay_result belay_server_reply(struct belay_server *server, belay_request request,
+                                     int32_t code, const void *data, size_t size) {
+    return bl_request_answer(&server->loop.shared, request, code, &(struct bl_span){data, size});
+}
+
+enum belay_result belay_server_cancel(struct belay_server *server, belay_request request) {
+    return bl_request_cancel(&server->loop.shared, request);
 }
 
 bool belay_server_next_tick(struct belay_server *server, uint32_t *tick) {

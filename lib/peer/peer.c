@@ -32,13 +32,14 @@ static void transmit(struct bl_port *port, const ENetBuffer *pieces, size_t piec
         bl_handshake_transmit(host->handshake, pieces, piece_count);
         return;
     }
-    struct bl_span spans[BL_SPANS_MAX];
-    BELAY_ASSERT(piece_count <= BL_SPANS_MAX);
-    for (size_t i = 0; i < piece_count; i++) {
-        spans[i] = (struct bl_span){pieces[i].data, pieces[i].dataLength};
+    struct bl_span spans[BL_SPANS_MAX] = {{pieces[0].data, pieces[0].dataLength}};
+    size_t count = 1;
+    for (size_t i = 1; i < piece_count; i++) {
+        BELAY_ASSERT(count + 2 <= BL_SPANS_MAX);
+        count += bl_packet_pieces(pieces[i].data, pieces[i].dataLength, &spans[count]);
     }
     host->serving->sent_at = host->now;
-    host->ops->transmit(host->user, host->serving, spans, piece_count);
+    host->ops->transmit(host->user, host->serving, spans, count);
 }
 
 void bl_peer_mark_dirty(struct bl_peer *peer) {

@@ -21,7 +21,7 @@
 struct bl_host;
 struct _ENetPeer;
 
-#define BL_SPANS_MAX 80 /* ENet gathers at most 65 pieces (ENET_BUFFER_MAXIMUM) */
+#define BL_SPANS_MAX 97 /* ENet's header, 32 commands, and two for the packet of each */
 
 struct bl_peer {
     struct bl_host *host;

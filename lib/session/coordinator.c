@@ -15,11 +15,18 @@ static void retire(void *user, struct bl_session *session) {
     bl_coordinator_remove(user, session->handle);
 }
 
+static void tell_ended(const struct bl_coordinator *coordinator, struct bl_session *session) {
+    if (coordinator->ended != NULL) {
+        coordinator->ended(coordinator->user, session);
+    }
+}
+
 /** What a client that is away cannot be told now, it hears when it comes back. */
 static void changed(void *user, struct bl_session *session) {
     struct bl_coordinator *coordinator = user;
     if (bl_session_has_ended(session)) {
         bl_endings_note(&coordinator->endings, session);
+        tell_ended(coordinator, session);
     }
 }
 
@@ -278,6 +285,7 @@ struct bl_session *bl_coordinator_adopt(struct bl_coordinator *coordinator,
 void bl_coordinator_remove(struct bl_coordinator *coordinator, belay_session handle) {
     struct bl_session *session = bl_coordinator_get(coordinator, handle);
     if (session != NULL) {
+        tell_ended(coordinator, session);
         forget_name(&coordinator->by_handshake, session->identity, session);
         forget_name(&coordinator->by_name, session->name, session);
         forget_user(coordinator, session);

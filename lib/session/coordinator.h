@@ -25,6 +25,9 @@ struct bl_coordinator {
     struct bl_hash_map by_name;      /* as tickets name them */
     struct bl_endings endings;
     uint32_t same_user_max; /* sessions of one user, more are refused; 0 = one, and the newest */
+    /** A session has ended, or goes without. NULL = nobody asks. May be told more than once. */
+    void (*ended)(void *user, struct bl_session *session);
+    void *user;
 };
 
 /** Takes over shared->retire and shared->changed. @param session_max live and ended ones together

@@ -6,6 +6,7 @@
 #include "lib/session/inbox.h"
 
 #include "common/assert.h"
+#include "lib/session/requests.h"
 
 struct bl_message *bl_message_create(struct bl_shared *shared) {
     struct bl_message *message = shared->free_messages;
@@ -21,6 +22,7 @@ void bl_message_free(struct bl_shared *shared, struct bl_message *message) {
     if (message == NULL) {
         return;
     }
+    bl_request_release(shared, message);
     bl_packet_release(message->packet);
     bl_free(shared->memory, message->block, message->block_size);
     message->next = shared->free_messages;

@@ -14,6 +14,9 @@ enum bl_message_kind {
     BL_MESSAGE_SKIPPED,  /* expired at the sender: only moves the sequence on */
     BL_MESSAGE_EXPIRED,  /* our own, before it was sent */
     BL_MESSAGE_RETURNED, /* our own, to a side that has lost its memory */
+    BL_MESSAGE_REQUEST,  /* received: the other side asks */
+    BL_MESSAGE_REPLY,    /* received: the end of a request of ours */
+    BL_MESSAGE_ENDED,    /* the same, and nothing was received */
 };
 
 /** A message that waits to be polled. Its data are in a packet or in a block, which it owns. */
@@ -21,13 +24,21 @@ struct bl_message {
     struct bl_message *next;
     enum bl_message_kind kind;
     uint8_t channel;
+    bool topical; /* the data begin with a topic */
     uint32_t sequence;
     const uint8_t *data;
     size_t size;
     struct bl_packet *packet;
+    struct bl_request *request; /* REQUEST, REPLY, ENDED */
     uint8_t *block;
     size_t block_size;
 };
+
+/** It came from the other side, which waits to hear that it was handled. */
+static inline bool bl_message_came_in(const struct bl_message *message) {
+    return message->kind == BL_MESSAGE_RECEIVED || message->kind == BL_MESSAGE_SKIPPED ||
+           message->kind == BL_MESSAGE_REQUEST || message->kind == BL_MESSAGE_REPLY;
+}
 
 #define BL_RECORDS_MAX      12  /* more transitions than any session makes between two polls */
 #define BL_UNREAD_MAX       256 /* unreliable messages of a session that may wait */

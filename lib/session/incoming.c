@@ -2,6 +2,7 @@
  * The way in: from a piece off the wire to a message that waits to be polled, and from the poll to
  * the report that frees it at the sender.
  */
+#include "common/serial.h"
 #include "lib/session/parts.h"
 
 #define REPORT_DELAY                                                                               \
@@ -11,7 +12,7 @@ static void deliver(struct bl_session *session, struct bl_message *message) {
     bl_inbox_push(&session->inbox, message);
     if (message->kind == BL_MESSAGE_RECEIVED) {
         session->messages_in++;
-        session->bytes_in += message->size;
+        session->bytes_in += message->size - (message->topical ? BL_TOPIC_SIZE : 0);
     }
     bl_session_mark_ready(session);
 }
@@ -22,6 +23,7 @@ static void fill(struct bl_message *message, const struct bl_piece *piece,
                  struct bl_packet *packet) {
     message->channel = piece->channel;
     message->sequence = piece->sequence;
+    message->topical = piece->topical;
     message->data = piece->data;
     message->size = piece->size;
     message->packet = packet;
@@ -84,6 +86,13 @@ static bool take_reliable(struct bl_session *session, const struct bl_piece *pie
     } else if (piece->type == BL_FRAME_SKIP) {
         message->kind = BL_MESSAGE_SKIPPED;
     }
+    if (message->topical && message->size < BL_TOPIC_SIZE && piece->type != BL_FRAME_SKIP) {
+        message->kind = BL_MESSAGE_SKIPPED;
+        bl_session_break(session, "a topic that is cut short");
+    } else if (message->kind == BL_MESSAGE_RECEIVED &&
+               piece->channel == bl_request_channel(shared)) {
+        bl_requests_take(session, message);
+    }
     deliver(session, message);
     return block == NULL;
 }
@@ -109,6 +118,11 @@ static bool take_unreliable(struct bl_session *session, const struct bl_piece *p
         return false;
     }
     size_t size = assembled.block != NULL ? assembled.size : piece->size;
+    if (piece->topical && size < BL_TOPIC_SIZE) {
+        bl_free(shared->memory, assembled.block, assembled.block_size);
+        bl_drop(shared, BELAY_DROP_FRAME);
+        return false;
+    }
     bool full = inbox->unread_count >= BL_UNREAD_MAX ||
                 inbox->unread_bytes + size > BL_UNREAD_BYTES_MAX || !bl_room_fits(session, size);
     struct bl_message *message = full ? NULL : bl_message_create(shared);
@@ -147,7 +161,7 @@ void bl_incoming_take(struct bl_session *session, struct bl_packet *packet) {
     struct bl_piece piece;
     bool reliable_frame, taken = false;
     if (!bl_piece_read(&piece, bl_packet_data(packet), bl_packet_size(packet)) ||
-        piece.channel >= shared->channel_count) {
+        piece.channel >= shared->stream_count) {
         bl_drop(session->shared, BELAY_DROP_FRAME);
         bl_packet_release(packet);
         return;
@@ -157,7 +171,8 @@ void bl_incoming_take(struct bl_session *session, struct bl_packet *packet) {
     if (reliable_frame != (shared->channels[piece.channel].mode == BELAY_RELIABLE)) {
         bl_drop(session->shared, BELAY_DROP_FRAME);
     } else if (session->closing) {
-        session->undelivered += ends_message(&piece); /* its application has said goodbye */
+        session->undelivered += /* its application has said goodbye */
+            piece.channel < shared->channel_count && ends_message(&piece);
     } else if (reliable_frame) {
         taken = take_reliable(session, &piece, packet);
     } else {
@@ -170,7 +185,7 @@ void bl_incoming_take(struct bl_session *session, struct bl_packet *packet) {
 
 void bl_session_handle(struct bl_session *session, const struct bl_message *message) {
     struct bl_shared *shared = session->shared;
-    if (message->kind == BL_MESSAGE_EXPIRED || message->kind == BL_MESSAGE_RETURNED) {
+    if (!bl_message_came_in(message)) {
         return;
     }
     bl_room_give(session, message->size);
@@ -179,8 +194,11 @@ void bl_session_handle(struct bl_session *session, const struct bl_message *mess
         session->inbox.unread_bytes -= message->size;
         return;
     }
-    session->channels[message->channel].receive.handled = message->sequence;
-    session->report_channels |= (uint16_t)(1U << message->channel);
+    struct bl_receive_stream *stream = &session->channels[message->channel].receive;
+    if (bl_serial_after(message->sequence, stream->handled)) { /* else a former process sent it */
+        stream->handled = message->sequence;
+    }
+    session->report_channels |= 1U << message->channel;
     if (session->uncredited > 0) {
         session->uncredited--;
     } else {
@@ -211,9 +229,9 @@ static bool is_report_due(const struct bl_session *session) {
 
 /** Tells how far the application has come, on every channel that it ever took from. */
 static void report(struct bl_session *session, enum bl_delivery delivery) {
-    uint8_t frame[2 + 5 * BELAY_CHANNELS_MAX];
+    uint8_t frame[2 + 5 * BL_STREAMS_MAX];
     struct bl_handled handled = {0};
-    for (uint8_t i = 0; i < session->shared->channel_count; i++) {
+    for (uint8_t i = 0; i < session->shared->stream_count; i++) {
         if ((session->report_channels >> i & 1) != 0) {
             handled.channels[handled.count].channel = i;
             handled.channels[handled.count].sequence = session->channels[i].receive.handled;

@@ -14,13 +14,15 @@ static int64_t clock_offset(const struct bl_session *session) {
     return offset->samples[best].offset_us;
 }
 
-/** Sums over the reliable channels: newest message out, newest handled. */
+/** Sums over the application's reliable channels: newest message out, newest handled. */
 static void sum_sequences(const struct bl_session *session, struct belay_session_info *info) {
     const struct bl_shared *shared = session->shared;
-    for (uint8_t i = 0; i < shared->reliable_count; i++) {
-        const struct bl_send_stream *stream = &session->channels[shared->priority_order[i]].send;
-        info->sequence_out += bl_send_stream_newest(stream);
-        info->handled_out += bl_send_stream_handled(stream);
+    for (uint8_t i = 0; i < shared->channel_count; i++) {
+        if (shared->channels[i].mode == BELAY_RELIABLE) {
+            const struct bl_send_stream *stream = &session->channels[i].send;
+            info->sequence_out += bl_send_stream_newest(stream);
+            info->handled_out += bl_send_stream_handled(stream);
+        }
     }
 }
 

@@ -20,6 +20,7 @@ bool bl_login_say_hello(struct bl_session *session) {
         .required = shared->required,
         .credit_messages = shared->limits.credit.messages,
         .credit_bytes = shared->limits.credit.bytes,
+        .requests = shared->limits.credit.requests,
         .move_size = shared->move.size,
         .tick_hz = shared->move.size > 0 ? shared->move.tick_hz : 0,
         .lanes = shared->move.size > 0 ? shared->move.lanes : 0,
@@ -149,6 +150,7 @@ void bl_login_take_hello(struct bl_session *session, struct bl_packet *packet) {
     session->features = hello.features & shared->features;
     session->peer_credit.messages = hello.credit_messages;
     session->peer_credit.bytes = hello.credit_bytes;
+    session->peer_credit.requests = hello.requests;
     session->login_packet = packet;
     session->login_data = hello.login;
     session->login_size = hello.login_size;
@@ -178,6 +180,7 @@ enum belay_result bl_session_accept(struct bl_session *session, const void *welc
         .resume_window_ms = bl_to_ms(session->resume_window),
         .credit_messages = limits->credit.messages,
         .credit_bytes = limits->credit.bytes,
+        .requests = limits->credit.requests,
         .payload = welcome,
         .payload_size = (uint16_t)size,
     };
@@ -224,6 +227,7 @@ void bl_login_take_welcome(struct bl_session *session, struct bl_packet *packet)
     session->features = welcome.features & session->shared->features;
     session->peer_credit.messages = welcome.credit_messages;
     session->peer_credit.bytes = welcome.credit_bytes;
+    session->peer_credit.requests = welcome.requests;
     memcpy(session->identity, welcome.user_id, sizeof session->identity);
     session->accepted = true;
     bl_session_extend(session);

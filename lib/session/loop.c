@@ -62,7 +62,7 @@ enum belay_result bl_loop_start(struct bl_loop *loop, struct bl_net *net,
         .stats = &loop->stats,
         .game = bl_wire_hash(opts->game),
         .peer_max = opts->peer_max,
-        .channel_count = (uint8_t)(shared->channel_count + 1),
+        .channel_count = (uint8_t)(shared->stream_count + 1),
         .admission = opts->admission,
     };
     enum belay_result result = bl_endpoint_create(&loop->endpoint, &endpoint_opts);
@@ -70,6 +70,7 @@ enum belay_result bl_loop_start(struct bl_loop *loop, struct bl_net *net,
         return result;
     }
     shared->memory = &loop->memory;
+    bl_slot_map_init(&shared->requests, &loop->memory, UINT32_MAX);
     shared->wheel = &loop->wheel;
     shared->random = bl_net_random(net);
     shared->endpoint = loop->endpoint;

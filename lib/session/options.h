@@ -12,6 +12,14 @@ static inline uint32_t bl_options_count(uint32_t value, uint32_t otherwise) {
     return value != 0 ? value : otherwise;
 }
 
+/** What a side takes in before it has handled more. @param request_max  0: the default */
+static inline struct bl_credit_limits bl_options_credit(uint16_t request_max) {
+    return (struct bl_credit_limits){
+        .messages = BELAY_CREDIT_MESSAGES,
+        .bytes = BELAY_CREDIT_BYTES,
+        .requests = (uint16_t)bl_options_count(request_max, BELAY_REQUESTS_DEFAULT)};
+}
+
 /**
  * Checks and sets heartbeat and lost: what is not given follows from the other, a third of lost at
  * most, or stays 0 where @p adopt says that the other side's will be taken.

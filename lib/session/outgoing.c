@@ -88,27 +88,31 @@ static size_t largest_reliable(const struct bl_shared *shared) {
     return max < largest ? max : largest;
 }
 
-/** What is wrong with this send(), before anything is queued. */
-static enum belay_result check_send(const struct bl_session *session, uint8_t channel,
-                                    const void *data, size_t size) {
-    const struct bl_shared *shared = session->shared;
+/** What is wrong with sending to it, before anything is queued. */
+static enum belay_result check_session(const struct bl_session *session) {
     if (session->inbox.closed || session->closing) {
         return bl_fail(BELAY_E_GONE, "send: the session is closed");
     }
     if (!session->accepted) {
         return bl_fail(BELAY_E_STATE, "send: wait for the OPEN event");
     }
+    return BELAY_OK;
+}
+
+enum belay_result bl_check_message(const struct bl_shared *shared, uint8_t channel,
+                                   const struct bl_span *data, bool topical) {
     if (channel >= shared->channel_count) {
         return bl_fail(BELAY_E_INVALID, "channel: %u, there are %u", channel,
                        shared->channel_count);
     }
-    if (data == NULL && size > 0) {
-        return bl_fail(BELAY_E_INVALID, "data: NULL with a size of %zu", size);
+    if (data->data == NULL && data->size > 0) {
+        return bl_fail(BELAY_E_INVALID, "data: NULL with a size of %zu", data->size);
     }
     bool reliable = shared->channels[channel].mode == BELAY_RELIABLE;
     size_t max = reliable ? largest_reliable(shared) : BELAY_UNRELIABLE_MAX;
-    if (size > max) {
-        return bl_fail(BELAY_E_TOO_BIG, "size: %zu, at most %zu on channel %s", size, max,
+    max -= topical ? BL_TOPIC_SIZE : 0;
+    if (data->size > max) {
+        return bl_fail(BELAY_E_TOO_BIG, "size: %zu, at most %zu on channel %s", data->size, max,
                        shared->channels[channel].name);
     }
     return BELAY_OK;
@@ -145,13 +149,14 @@ static enum belay_result would_block(struct bl_session *session, size_t size) {
 
 /** The newest takes the place of what waits and begins alike. */
 static enum belay_result coalesce(struct bl_session *session, struct bl_send_stream *stream,
-                                  const void *data, size_t size, bl_time expires) {
-    struct bl_outgoing *found = bl_send_stream_find(stream, data, size);
+                                  const struct bl_payload *payload, bl_time expires) {
+    struct bl_outgoing *found = bl_send_stream_find(stream, payload);
+    size_t size = bl_payload_size(payload);
     if (found == NULL || (size > found->size && !fits(session, 0, size - found->size))) {
         return would_block(session, size);
     }
     uint32_t gone = found->size;
-    enum belay_result result = bl_send_stream_replace(stream, found, data, size, expires);
+    enum belay_result result = bl_send_stream_replace(stream, found, payload, expires);
     if (result == BELAY_OK) {
         count_queued(session, 0, size, gone);
     }
@@ -160,7 +165,7 @@ static enum belay_result coalesce(struct bl_session *session, struct bl_send_str
 
 /** The buffer is full: what the channel's policy says. */
 static enum belay_result send_when_full(struct bl_session *session, uint8_t number,
-                                        const void *data, size_t size, bl_time expires) {
+                                        const struct bl_payload *payload, bl_time expires) {
     static const struct belay_reason backlog = {.code = BELAY_REASON_BACKLOG, .come_back = true};
     switch (session->shared->channels[number].when_full) {
     case BELAY_CLOSE:
@@ -168,37 +173,62 @@ static enum belay_result send_when_full(struct bl_session *session, uint8_t numb
         return bl_fail(BELAY_E_GONE, "send: the buffer was full, so the session was closed, as its "
                                      "channel's when_full says");
     case BELAY_COALESCE:
-        return coalesce(session, &session->channels[number].send, data, size, expires);
+        return coalesce(session, &session->channels[number].send, payload, expires);
     case BELAY_BLOCK:
         break;
     }
-    return would_block(session, size);
+    return would_block(session, bl_payload_size(payload));
 }
 
 static enum belay_result queue_reliable(struct bl_session *session, uint8_t number,
-                                        const void *data, size_t size) {
+                                        const struct bl_payload *payload) {
     const struct bl_shared *shared = session->shared;
+    size_t size = bl_payload_size(payload);
     bl_duration life = shared->channels[number].life;
     bl_time expires = life == 0 ? BL_TIME_NEVER : shared->now + life;
     if (!fits(session, 1, size)) {
-        return send_when_full(session, number, data, size, expires);
+        return send_when_full(session, number, payload, expires);
     }
     enum belay_result result =
-        bl_send_stream_push(&session->channels[number].send, data, size, expires);
+        bl_send_stream_push_payload(&session->channels[number].send, payload, expires);
     if (result == BELAY_OK) {
         count_queued(session, 1, size, 0);
     }
     return result;
 }
 
-static bool say_piece(struct bl_session *session, const struct bl_piece *piece) {
+enum belay_result bl_outgoing_queue_request(struct bl_session *session,
+                                            const struct bl_payload *payload, bool must) {
+    struct bl_send_stream *stream = &bl_request_stream(session)->send;
+    size_t size = payload->head.size + payload->data.size;
+    size_t max = largest_reliable(session->shared);
+    if (!must && size > max) {
+        return bl_fail(BELAY_E_TOO_BIG, "size: %zu, at most %zu", payload->data.size,
+                       max > payload->head.size ? max - payload->head.size : 0);
+    }
+    if (!must && !fits(session, 1, size)) {
+        return would_block(session, size);
+    }
+    enum belay_result result = bl_send_stream_push_payload(stream, payload, BL_TIME_NEVER);
+    if (result == BELAY_OK) {
+        count_queued(session, 1, size, 0);
+    }
+    return result;
+}
+
+/** @param body  of which the piece's data are a part, or NULL */
+static bool say_piece(struct bl_session *session, const struct bl_piece *piece,
+                      struct bl_body *body) {
     size_t header = piece->type == BL_FRAME_FRAGMENT ? BL_FRAGMENT_HEADER : BL_MESSAGE_HEADER;
-    struct bl_packet *packet = bl_packet_create(header + piece->size, BL_UNSEQUENCED);
+    const struct bl_span part = {piece->data, piece->size};
+    struct bl_packet *packet = body != NULL
+                                   ? bl_packet_create_around(body, &part, header, BL_UNSEQUENCED)
+                                   : bl_packet_create(header + piece->size, BL_UNSEQUENCED);
     if (packet == NULL) {
         return false;
     }
     bl_piece_write(bl_packet_data(packet), header, piece);
-    if (piece->size > 0) {
+    if (body == NULL && piece->size > 0) {
         memcpy(bl_packet_data(packet) + header, piece->data, piece->size);
     }
     bool sent = bl_peer_send(session->peer, 0, packet);
@@ -207,7 +237,9 @@ static bool say_piece(struct bl_session *session, const struct bl_piece *piece) 
 }
 
 static enum belay_result send_unreliable(struct bl_session *session, uint8_t channel,
-                                         const uint8_t *data, size_t size) {
+                                         const struct bl_payload *payload) {
+    const uint8_t *data = payload->body != NULL ? payload->body->bytes : payload->data.data;
+    size_t size = bl_payload_size(payload);
     if (session->peer == NULL) {
         return BELAY_OK; /* lost, as on a network */
     }
@@ -217,11 +249,12 @@ static enum belay_result send_unreliable(struct bl_session *session, uint8_t cha
     }
     struct bl_piece piece = {.type = BL_FRAME_DATAGRAM,
                              .channel = channel,
+                             .topical = payload->topical,
                              .sequence = ++session->channels[channel].unreliable.sent,
                              .data = data,
                              .size = size};
     if (size <= BL_MESSAGE_DATA_MAX) {
-        say_piece(session, &piece);
+        say_piece(session, &piece, payload->body);
         return BELAY_OK;
     }
     piece.type = BL_FRAME_FRAGMENT;
@@ -230,24 +263,40 @@ static enum belay_result send_unreliable(struct bl_session *session, uint8_t cha
         size_t offset = (size_t)piece.index * BL_FRAGMENT_DATA_MAX;
         piece.data = data + offset;
         piece.size = size - offset < BL_FRAGMENT_DATA_MAX ? size - offset : BL_FRAGMENT_DATA_MAX;
-        say_piece(session, &piece);
+        say_piece(session, &piece, payload->body);
     }
     return BELAY_OK;
 }
 
-enum belay_result bl_session_send(struct bl_session *session, uint8_t channel, const void *data,
-                                  size_t size) {
-    enum belay_result result = check_send(session, channel, data, size);
-    if (result == BELAY_OK) {
-        result = session->shared->channels[channel].mode == BELAY_RELIABLE
-                     ? queue_reliable(session, channel, data, size)
-                     : send_unreliable(session, channel, data, size);
-    }
+static enum belay_result send_payload(struct bl_session *session, uint8_t channel,
+                                      const struct bl_payload *payload, size_t size) {
+    enum belay_result result = session->shared->channels[channel].mode == BELAY_RELIABLE
+                                   ? queue_reliable(session, channel, payload)
+                                   : send_unreliable(session, channel, payload);
     if (result == BELAY_OK) {
         session->messages_out++;
         session->bytes_out += size;
     }
     return result;
+}
+
+enum belay_result bl_session_send(struct bl_session *session, uint8_t channel, const void *data,
+                                  size_t size) {
+    enum belay_result result = check_session(session);
+    if (result == BELAY_OK) {
+        result = bl_check_message(session->shared, channel, &(struct bl_span){data, size}, false);
+    }
+    const struct bl_payload payload = {.data = {data, size}};
+    return result == BELAY_OK ? send_payload(session, channel, &payload, size) : result;
+}
+
+enum belay_result bl_session_send_body(struct bl_session *session, uint8_t channel,
+                                       struct bl_body *body, bool topical) {
+    const struct bl_payload payload = {.body = body, .topical = topical};
+    enum belay_result result = check_session(session);
+    return result == BELAY_OK ? send_payload(session, channel, &payload,
+                                             body->size - (topical ? BL_TOPIC_SIZE : 0))
+                              : result;
 }
 
 /** Gives a message that was not sent in time back to the application. */
@@ -263,6 +312,7 @@ static void return_expired(struct bl_session *session, struct bl_send_stream *st
     message->kind = BL_MESSAGE_EXPIRED;
     message->channel = stream->channel;
     message->sequence = bl_send_stream_next(stream)->sequence;
+    message->topical = bl_send_stream_next(stream)->topical;
     message->data = message->block = data;
     message->block_size = size > 0 ? size : 1;
     message->size = size;
@@ -404,6 +454,13 @@ static bool release(struct bl_session *session, uint8_t channel, uint32_t sequen
     return true;
 }
 
+void bl_outgoing_drop_to(struct bl_session *session, uint8_t channel, uint32_t sequence) {
+    struct bl_released released;
+    bl_send_stream_drop_to(&session->channels[channel].send, sequence, &released);
+    forget(session, &released);
+    judge_pressure(session);
+}
+
 void bl_outgoing_resume(struct bl_session *session, const struct bl_positions *theirs) {
     for (uint8_t i = 0; i < theirs->count; i++) {
         struct bl_send_stream *stream = &session->channels[theirs->channels[i].channel].send;
@@ -424,7 +481,8 @@ struct bl_message *bl_outgoing_take_back(struct bl_session *session) {
     struct bl_message *message = bl_message_create(shared);
     for (uint8_t i = 0; message != NULL && i < shared->reliable_count; i++) {
         struct bl_send_stream *stream = &session->channels[shared->priority_order[i]].send;
-        struct bl_released released = {.messages = 1};
+        bool is_ours = stream->channel == bl_request_channel(shared); /* its REPLY tells */
+        struct bl_released released = {.messages = !is_ours};
         while (released.messages > 0) {
             uint32_t sequence = stream->first_sequence;
             uint8_t *data = bl_send_stream_take_back(stream, &released);
@@ -433,6 +491,7 @@ struct bl_message *bl_outgoing_take_back(struct bl_session *session) {
                 message->kind = BL_MESSAGE_RETURNED;
                 message->channel = stream->channel;
                 message->sequence = sequence;
+                message->topical = released.topical;
                 message->data = message->block = data;
                 message->size = released.bytes;
                 message->block_size = released.bytes > 0 ? released.bytes : 1;
@@ -453,7 +512,7 @@ void bl_outgoing_take_handled(struct bl_session *session, const void *data, size
     }
     for (uint8_t i = 0; i < handled.count; i++) {
         uint8_t channel = handled.channels[i].channel;
-        if (channel >= shared->channel_count || shared->channels[channel].mode != BELAY_RELIABLE ||
+        if (channel >= shared->stream_count || shared->channels[channel].mode != BELAY_RELIABLE ||
             !release(session, channel, handled.channels[i].sequence)) {
             bl_session_break(session, "it has handled what was never sent");
             return;

@@ -69,6 +69,16 @@ void bl_heartbeat_take_pause(struct bl_session *session, const void *data, size_
 
 /** Takes the session out of the list of those who were refused room. */
 void bl_outgoing_forgo(struct bl_session *session);
+/**
+ * Queues a message of the request channel.
+ *
+ * @param must  whether or not there is room for it
+ * @return BELAY_OK, BELAY_E_TOO_BIG, BELAY_E_WOULD_BLOCK, BELAY_E_NO_MEMORY
+ */
+enum belay_result bl_outgoing_queue_request(struct bl_session *session,
+                                            const struct bl_payload *payload, bool must);
+/** Client's process is another one: what was to be said to the last one on this channel is not. */
+void bl_outgoing_drop_to(struct bl_session *session, uint8_t channel, uint32_t sequence);
 /** ENet no longer holds some packets. */
 void bl_outgoing_reap(struct bl_session *session);
 void bl_outgoing_take_handled(struct bl_session *session, const void *data, size_t size);

@@ -126,28 +126,44 @@ static void tell_record(struct bl_shared *shared, struct bl_session *session,
     case BELAY_EVENT_MESSAGE:
     case BELAY_EVENT_CLOSED:
     case BELAY_EVENT_RETURNED:
+    case BELAY_EVENT_REQUEST:
+    case BELAY_EVENT_REPLY:
     case BELAY_EVENT_TICKET: /* the client's runtime has it */
         break;
     }
 }
 
+/** What was published to everybody names none. */
+static belay_topic topic_of(const struct bl_message *message) {
+    struct bl_reader reader = bl_reader_of(message->data, message->size);
+    return message->topical ? bl_read_u32(&reader) : BELAY_TOPIC_ALL;
+}
+
 static void tell_message(struct bl_shared *shared, struct bl_session *session,
                          struct bl_message *message, struct belay_event *event) {
+    size_t head = message->topical ? BL_TOPIC_SIZE : 0;
+    size_t size = message->size - head;
+    const void *data = size > 0 ? message->data + head : (const uint8_t *)"";
     shared->polled.session = session;
     shared->polled.message = message;
-    const void *data = message->size > 0 ? message->data : (const uint8_t *)"";
     if (message->kind == BL_MESSAGE_EXPIRED || message->kind == BL_MESSAGE_RETURNED) {
         event->type = BELAY_EVENT_RETURNED;
         event->returned.data = data;
-        event->returned.size = message->size;
+        event->returned.size = size;
+        event->returned.topic = topic_of(message);
         event->returned.channel = message->channel;
         event->returned.sequence = message->sequence;
         event->returned.expired = message->kind == BL_MESSAGE_EXPIRED;
         return;
     }
+    if (message->request != NULL) {
+        bl_request_tell(message, event);
+        return;
+    }
     event->type = BELAY_EVENT_MESSAGE;
     event->message.data = data;
-    event->message.size = message->size;
+    event->message.size = size;
+    event->message.topic = topic_of(message);
     event->message.channel = message->channel;
     event->message.sequence = message->sequence;
 }
@@ -162,7 +178,8 @@ static void tell_closed(struct bl_shared *shared, struct bl_session *session,
     event->closed.reason = lend_reason(shared, session, &ending);
     event->closed.info = &shared->polled_info;
     event->closed.undelivered = session->undelivered + session->inbox.message_count;
-    event->closed.unacked = session->queued_messages - session->expired_messages;
+    event->closed.unacked = session->queued_messages - session->expired_messages -
+                            bl_request_stream(session)->send.messages.count;
 }
 
 /** The other side has forgotten the session, and with it what became of our messages. */

@@ -95,7 +95,7 @@ size_t bl_receive_stream_skip_to(struct bl_receive_stream *stream, struct bl_mem
                                  uint32_t received) {
     size_t size = stream->block != NULL ? stream->total : 0;
     bl_receive_stream_finish(stream, memory);
-    stream->received = received;
+    stream->received = stream->handled = received;
     return size;
 }
 

@@ -46,8 +46,8 @@ enum bl_receive_verdict bl_receive_stream_take(struct bl_receive_stream *stream,
                                                const struct bl_piece *piece, uint8_t **block);
 /** What comes next is at or after the message behind @p handled. */
 void bl_receive_stream_start_at(struct bl_receive_stream *stream, uint32_t handled);
-/** Everything up to @p received will not come any more. @return the size of the message that was
- * coming in segments, and is gone */
+/** Everything up to @p received will not come any more, so it counts as handled. @return the size
+ * of the message that was coming in segments, and is gone */
 size_t bl_receive_stream_skip_to(struct bl_receive_stream *stream, struct bl_memory *memory,
                                  uint32_t received);
 void bl_receive_stream_finish(struct bl_receive_stream *stream, struct bl_memory *memory);

@@ -19,13 +19,13 @@ static const struct bl_message *next_returned(const struct bl_message *message) 
 }
 
 size_t bl_record_size_max(const struct bl_session *session) {
-    size_t size = HEAD_SIZE + (size_t)CHANNEL_SIZE * session->shared->channel_count +
+    size_t size = HEAD_SIZE + (size_t)CHANNEL_SIZE * session->shared->stream_count +
                   (size_t)MESSAGE_SIZE * session->queued_messages + session->queued_bytes;
     const struct bl_message *message = next_returned(session->inbox.first);
     for (; message != NULL; message = next_returned(message->next)) {
         size += MESSAGE_SIZE + message->size;
     }
-    return size;
+    return size + bl_requests_record_size(session);
 }
 
 static uint32_t life_left(const struct bl_outgoing *message, bl_time now) {
@@ -39,7 +39,7 @@ static void write_message(struct bl_writer *writer, const struct bl_outgoing *me
                           bl_time now) {
     uint32_t size = message->expired ? 0 : message->size;
     bl_write_u32(writer, size);
-    bl_write_u8(writer, message->expired);
+    bl_write_u8(writer, (uint8_t)(message->expired | message->topical << 1));
     bl_write_u32(writer, life_left(message, now));
     for (uint32_t i = 0; size > 0 && i < message->packet_count; i++) {
         struct bl_span part = bl_outgoing_part(message, i);
@@ -55,8 +55,8 @@ static uint32_t settled(const struct bl_session *session, uint8_t channel) {
     uint32_t former = session->uncredited;
     const struct bl_message *message = session->inbox.first;
     for (; message != NULL; message = message->next) {
-        bool received = message->kind == BL_MESSAGE_RECEIVED || message->kind == BL_MESSAGE_SKIPPED;
-        if (!received || session->shared->channels[message->channel].mode != BELAY_RELIABLE) {
+        if (!bl_message_came_in(message) ||
+            session->shared->channels[message->channel].mode != BELAY_RELIABLE) {
             continue;
         }
         if (former > 0) {
@@ -90,7 +90,7 @@ static void write_returned(struct bl_writer *writer, const struct bl_session *se
     }
     bl_write_u32(writer, count);
     for (const struct bl_message *at = first; at != NULL; at = next_returned(at->next)) {
-        bl_write_u8(writer, at->channel);
+        bl_write_u8(writer, at->channel | (at->topical ? BL_TOPICAL : 0));
         bl_write_u32(writer, at->sequence);
         bl_write_u32(writer, (uint32_t)at->size);
         bl_write_bytes(writer, at->data, at->size);
@@ -110,13 +110,14 @@ void bl_record_write(struct bl_writer *writer, const struct bl_session *session)
     bl_write_u32(writer, bl_to_ms(session->resume_window));
     bl_write_u16(writer, session->peer_credit.messages);
     bl_write_u32(writer, session->peer_credit.bytes);
+    bl_write_u16(writer, session->peer_credit.requests);
     bl_write_u32(writer, session->resumes);
     bl_write_u32(writer, session->migrations);
     bl_write_u64(writer, session->messages_in);
     bl_write_u64(writer, session->messages_out);
     bl_write_u64(writer, session->bytes_in);
     bl_write_u64(writer, session->bytes_out);
-    for (uint8_t i = 0; i < shared->channel_count; i++) {
+    for (uint8_t i = 0; i < shared->stream_count; i++) {
         if (shared->channels[i].mode == BELAY_RELIABLE) {
             write_reliable(writer, session, i);
         } else {
@@ -125,19 +126,23 @@ void bl_record_write(struct bl_writer *writer, const struct bl_session *session)
         }
     }
     write_returned(writer, session);
+    bl_requests_write(writer, session);
 }
 
 static bool read_message(struct bl_reader *reader, struct bl_session *session,
                          struct bl_send_stream *stream) {
     uint32_t size = bl_read_u32(reader);
-    bool expired = bl_read_u8(reader) == 1;
+    uint8_t flags = bl_read_u8(reader);
+    bool expired = (flags & 1) != 0;
     uint32_t life = bl_read_u32(reader);
     const uint8_t *data = bl_read_span(reader, size);
     bl_time expires =
         life == BELAY_FOREVER ? BL_TIME_NEVER : session->shared->now + bl_from_ms(life);
-    if (reader->failed || size > BELAY_MESSAGE_MAX || (expired && size > 0) ||
+    const struct bl_payload payload = {.data = {data, size}, .topical = (flags & 2) != 0};
+    if (reader->failed || size > BELAY_MESSAGE_MAX || (expired && size > 0) || flags > 3 ||
+        (payload.topical && !expired && size < BL_TOPIC_SIZE) ||
         (expired ? bl_send_stream_push_skip(stream)
-                 : bl_send_stream_push(stream, data, size, expires)) != BELAY_OK) {
+                 : bl_send_stream_push_payload(stream, &payload, expires)) != BELAY_OK) {
         return false;
     }
     session->queued_messages++;
@@ -155,7 +160,7 @@ static bool read_reliable(struct bl_reader *reader, struct bl_session *session, 
     uint32_t sent = bl_read_u32(reader);
     uint32_t count = bl_read_u32(reader);
     channel->receive.received = channel->receive.handled = handled;
-    session->report_channels |= (uint16_t)((handled != 0) << number);
+    session->report_channels |= (uint32_t)(handled != 0) << number;
     bl_send_stream_start_at(&channel->send, first);
     for (uint32_t i = 0; i < count; i++) {
         if (!read_message(reader, session, &channel->send)) {
@@ -170,7 +175,7 @@ static bool read_reliable(struct bl_reader *reader, struct bl_session *session, 
 
 static bool read_channels(struct bl_reader *reader, struct bl_session *session) {
     const struct bl_shared *shared = session->shared;
-    for (uint8_t i = 0; i < shared->channel_count; i++) {
+    for (uint8_t i = 0; i < shared->stream_count; i++) {
         if (shared->channels[i].mode != BELAY_RELIABLE) {
             session->channels[i].unreliable.sent = bl_read_u32(reader);
             session->channels[i].unreliable.newest = bl_read_u32(reader);
@@ -183,12 +188,14 @@ static bool read_channels(struct bl_reader *reader, struct bl_session *session) 
 
 static bool read_one_returned(struct bl_reader *reader, struct bl_session *session) {
     struct bl_shared *shared = session->shared;
-    uint8_t channel = bl_read_u8(reader);
+    uint8_t named = bl_read_u8(reader);
+    uint8_t channel = named & (BL_TOPICAL - 1);
     uint32_t sequence = bl_read_u32(reader);
     uint32_t size = bl_read_u32(reader);
     const uint8_t *data = bl_read_span(reader, size);
-    if (reader->failed || size > BELAY_MESSAGE_MAX || channel >= shared->channel_count ||
-        shared->channels[channel].mode != BELAY_RELIABLE) {
+    bool topical = channel != named;
+    if (reader->failed || size > BELAY_MESSAGE_MAX || (topical && size < BL_TOPIC_SIZE) ||
+        channel >= shared->stream_count || shared->channels[channel].mode != BELAY_RELIABLE) {
         return false;
     }
     struct bl_message *message = bl_message_create(shared);
@@ -201,6 +208,7 @@ static bool read_one_returned(struct bl_reader *reader, struct bl_session *sessi
     memcpy(block, data, size);
     message->kind = BL_MESSAGE_EXPIRED;
     message->channel = channel;
+    message->topical = topical;
     message->sequence = sequence;
     message->data = message->block = block;
     message->size = size;
@@ -229,6 +237,7 @@ static bool read_session(struct bl_reader *reader, struct bl_session *session) {
     session->resume_window = bl_from_ms(bl_read_u32(reader));
     session->peer_credit.messages = bl_read_u16(reader);
     session->peer_credit.bytes = bl_read_u32(reader);
+    session->peer_credit.requests = bl_read_u16(reader);
     session->resumes = bl_read_u32(reader);
     session->migrations = bl_read_u32(reader);
     session->messages_in = bl_read_u64(reader);
@@ -236,7 +245,8 @@ static bool read_session(struct bl_reader *reader, struct bl_session *session) {
     session->bytes_in = bl_read_u64(reader);
     session->bytes_out = bl_read_u64(reader);
     return session->heartbeat > 0 && session->lost > 0 && session->resume_window > 0 &&
-           read_channels(reader, session) && read_returned(reader, session);
+           read_channels(reader, session) && read_returned(reader, session) &&
+           bl_requests_read(reader, session);
 }
 
 enum belay_result bl_record_read(struct bl_reader *reader, struct bl_coordinator *coordinator) {

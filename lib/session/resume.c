@@ -13,7 +13,7 @@
 void bl_resume_positions(const struct bl_session *session, struct bl_positions *out) {
     const struct bl_shared *shared = session->shared;
     *out = (struct bl_positions){0};
-    for (uint8_t i = 0; i < shared->channel_count; i++) {
+    for (uint8_t i = 0; i < shared->stream_count; i++) {
         if (shared->channels[i].mode != BELAY_RELIABLE) {
             continue;
         }
@@ -33,7 +33,7 @@ static bool fits_channels(const struct bl_session *session, const struct bl_posi
     const struct bl_shared *shared = session->shared;
     for (uint8_t i = 0; i < theirs->count; i++) {
         uint8_t channel = theirs->channels[i].channel;
-        if (channel >= shared->channel_count || shared->channels[channel].mode != BELAY_RELIABLE) {
+        if (channel >= shared->stream_count || shared->channels[channel].mode != BELAY_RELIABLE) {
             return false;
         }
     }
@@ -67,7 +67,10 @@ static void tell_newborn(const struct bl_session *session, struct bl_positions *
     for (uint8_t i = 0; i < told->count; i++) {
         struct bl_position *position = &told->channels[i];
         position->filled = 0; /* the rest of that message died with the process */
-        position->handled = bl_send_stream_handled(&session->channels[position->channel].send);
+        position->handled =
+            position->channel == bl_request_channel(session->shared)
+                ? position->newest /* it has asked nothing and was asked nothing */
+                : bl_send_stream_handled(&session->channels[position->channel].send);
     }
 }
 
@@ -116,10 +119,10 @@ bool bl_resume_is_awaited(const struct bl_session *session,
            bl_serial_distance(resumption->generation, session->generation) >= 0;
 }
 
-/** What lies behind @p known, up to @p last. */
+/** What lies behind @p known, up to @p last; of requests each end is told by itself. */
 static void tell_gap(struct bl_session *session, uint8_t channel, bool inbound, uint32_t known,
                      uint32_t last) {
-    if (bl_serial_after(last, known)) {
+    if (bl_serial_after(last, known) && channel != bl_request_channel(session->shared)) {
         session->gaps[session->gap_count++] = (struct belay_gap){
             .channel = channel, .inbound = inbound, .from = known + 1, .to = last};
     }
@@ -150,8 +153,7 @@ static uint32_t count_unhandled(const struct bl_session *session) {
     const struct bl_channel *channels = session->shared->channels;
     uint32_t count = 0;
     for (const struct bl_message *at = session->inbox.first; at != NULL; at = at->next) {
-        bool ours = at->kind == BL_MESSAGE_EXPIRED || at->kind == BL_MESSAGE_RETURNED;
-        count += !ours && channels[at->channel].mode == BELAY_RELIABLE;
+        count += bl_message_came_in(at) && channels[at->channel].mode == BELAY_RELIABLE;
     }
     return count;
 }
@@ -164,13 +166,17 @@ static void begin_epoch_of_client(struct bl_session *session, const struct bl_po
         const struct bl_position *position = &told->channels[i];
         struct bl_session_channel *channel = &session->channels[position->channel];
         uint32_t last = position->received + BL_EPOCH_STEP;
+        if (position->channel == bl_request_channel(shared)) {
+            bl_outgoing_drop_to(session, position->channel, position->handled);
+            bl_requests_forget_process(session, bl_send_stream_handled(&channel->send));
+        }
         uint32_t handled = bl_send_stream_handled(&channel->send);
         tell_gap(session, position->channel, true, channel->receive.received, last);
         tell_gap(session, position->channel, false, handled, channel->send.begun);
         bl_room_give(session, bl_receive_stream_skip_to(&channel->receive, shared->memory, last));
         bl_send_stream_resume(&channel->send, &(struct bl_position){.received = handled}, false);
     }
-    for (uint8_t i = 0; i < shared->channel_count; i++) {
+    for (uint8_t i = 0; i < shared->stream_count; i++) {
         if (shared->channels[i].mode != BELAY_RELIABLE) {
             bl_unreliable_restart(&session->channels[i].unreliable, shared->memory);
         }

@@ -71,28 +71,48 @@ uint32_t bl_send_stream_handled(const struct bl_send_stream *stream) {
     return stream->first_sequence - 1;
 }
 
-/** One packet with a piece's header and @p size bytes behind it. */
-static struct bl_packet *make_packet(const struct bl_piece *piece, const uint8_t *data,
+/** Copies @p size bytes from @p offset of the message on. */
+static void copy_part(const struct bl_payload *payload, size_t offset, uint8_t *out, size_t size) {
+    size_t head = payload->head.size > offset ? payload->head.size - offset : 0;
+    head = head < size ? head : size;
+    if (head > 0) {
+        memcpy(out, (const uint8_t *)payload->head.data + offset, head);
+    }
+    if (size > head) {
+        size_t begin = offset + head - payload->head.size;
+        memcpy(out + head, (const uint8_t *)payload->data.data + begin, size - head);
+    }
+}
+
+/** One packet with a piece's header and @p size bytes of the message behind it. */
+static struct bl_packet *make_packet(const struct bl_piece *piece, const struct bl_payload *payload,
                                      size_t size) {
     size_t header = piece->type == BL_FRAME_SEGMENT ? BL_SEGMENT_HEADER : BL_MESSAGE_HEADER;
-    struct bl_packet *packet = bl_packet_create(header + size, BL_ORDERED);
+    struct bl_packet *packet;
+    if (payload->body != NULL) {
+        const struct bl_span part = {payload->body->bytes + piece->offset, size};
+        packet = bl_packet_create_around(payload->body, &part, header, BL_ORDERED);
+    } else {
+        packet = bl_packet_create(header + size, BL_ORDERED);
+    }
     if (packet == NULL) {
         return NULL;
     }
     bl_piece_write(bl_packet_data(packet), header, piece);
-    if (size > 0) {
-        memcpy(bl_packet_data(packet) + header, data, size);
+    if (payload->body == NULL) {
+        copy_part(payload, piece->offset, bl_packet_data(packet) + header, size);
     }
     return packet;
 }
 
-static bool cut(struct bl_outgoing *message, const struct bl_piece *whole, const uint8_t *data) {
+static bool cut(struct bl_outgoing *message, const struct bl_piece *whole,
+                const struct bl_payload *payload) {
     struct bl_piece piece = *whole;
     for (uint32_t i = 0; i < message->packet_count; i++) {
         piece.offset = i * BL_SEGMENT_DATA_MAX;
         size_t left = message->size - piece.offset;
         size_t size = left < BL_SEGMENT_DATA_MAX ? left : BL_SEGMENT_DATA_MAX;
-        message->packets[i] = make_packet(&piece, data + piece.offset, size);
+        message->packets[i] = make_packet(&piece, payload, size);
         if (message->packets[i] == NULL) {
             message->packet_count = i;
             return false;
@@ -102,12 +122,14 @@ static bool cut(struct bl_outgoing *message, const struct bl_piece *whole, const
 }
 
 static bool make_packets(struct bl_send_stream *stream, struct bl_outgoing *message,
-                         const uint8_t *data) {
-    struct bl_piece piece = {
-        .type = BL_FRAME_MESSAGE, .channel = stream->channel, .sequence = message->sequence};
+                         const struct bl_payload *payload) {
+    struct bl_piece piece = {.type = BL_FRAME_MESSAGE,
+                             .channel = stream->channel,
+                             .topical = message->topical,
+                             .sequence = message->sequence};
     if (message->size <= BL_MESSAGE_DATA_MAX) {
         message->packet_count = 1;
-        message->only = make_packet(&piece, data, message->size);
+        message->only = make_packet(&piece, payload, message->size);
         return message->only != NULL;
     }
     uint32_t count = (message->size + BL_SEGMENT_DATA_MAX - 1) / BL_SEGMENT_DATA_MAX;
@@ -119,7 +141,7 @@ static bool make_packets(struct bl_send_stream *stream, struct bl_outgoing *mess
     if (message->packets == NULL) {
         return false;
     }
-    if (cut(message, &piece, data)) {
+    if (cut(message, &piece, payload)) {
         return true;
     }
     for (uint32_t i = 0; i < message->packet_count; i++) {
@@ -129,12 +151,15 @@ static bool make_packets(struct bl_send_stream *stream, struct bl_outgoing *mess
     return false;
 }
 
-enum belay_result bl_send_stream_push(struct bl_send_stream *stream, const void *data, size_t size,
-                                      bl_time expires_at) {
+enum belay_result bl_send_stream_push_payload(struct bl_send_stream *stream,
+                                              const struct bl_payload *payload,
+                                              bl_time expires_at) {
+    size_t size = bl_payload_size(payload);
     struct bl_outgoing made = {.size = (uint32_t)size,
+                               .topical = payload->topical,
                                .sequence = bl_send_stream_newest(stream) + 1,
                                .expires_at = expires_at};
-    if (!make_packets(stream, &made, data)) {
+    if (!make_packets(stream, &made, payload)) {
         return bl_fail(BELAY_E_NO_MEMORY, "no memory to queue a message of %zu bytes", size);
     }
     struct bl_outgoing *message = bl_ring_push(&stream->messages);
@@ -150,7 +175,7 @@ enum belay_result bl_send_stream_push_skip(struct bl_send_stream *stream) {
     const struct bl_piece skip = {.type = BL_FRAME_SKIP,
                                   .channel = stream->channel,
                                   .sequence = bl_send_stream_newest(stream) + 1};
-    struct bl_packet *packet = make_packet(&skip, NULL, 0);
+    struct bl_packet *packet = make_packet(&skip, &(struct bl_payload){0}, 0);
     struct bl_outgoing *message = packet != NULL ? bl_ring_push(&stream->messages) : NULL;
     if (message == NULL) {
         bl_packet_release(packet);
@@ -164,23 +189,23 @@ enum belay_result bl_send_stream_push_skip(struct bl_send_stream *stream) {
     return BELAY_OK;
 }
 
-static bool has_key(const struct bl_outgoing *message, const void *data, size_t size) {
-    if (message->expired) {
-        return false;
-    }
-    size_t key_size = size < BL_KEY_SIZE ? size : BL_KEY_SIZE;
-    size_t header = message->packet_count == 1 ? BL_MESSAGE_HEADER : BL_SEGMENT_HEADER;
-    bool same_size = message->size == size || (message->size >= BL_KEY_SIZE && size >= BL_KEY_SIZE);
-    return same_size && (key_size == 0 || memcmp(bl_packet_data(packet_at(message, 0)) + header,
-                                                 data, key_size) == 0);
+/** The topic belongs to the key. */
+static bool has_key(const struct bl_outgoing *message, const struct bl_payload *payload) {
+    size_t size = bl_payload_size(payload);
+    size_t key_max = BL_KEY_SIZE + (payload->topical ? BL_TOPIC_SIZE : 0);
+    size_t key_size = size < key_max ? size : key_max;
+    bool same_size = message->size == size || (message->size >= key_max && size >= key_max);
+    const void *data = payload->body != NULL ? payload->body->bytes : payload->data.data;
+    return !message->expired && message->topical == payload->topical && same_size &&
+           (key_size == 0 || memcmp(bl_outgoing_part(message, 0).data, data, key_size) == 0);
 }
 
-struct bl_outgoing *bl_send_stream_find(const struct bl_send_stream *stream, const void *data,
-                                        size_t size) {
+struct bl_outgoing *bl_send_stream_find(const struct bl_send_stream *stream,
+                                        const struct bl_payload *payload) {
     uint32_t begin = stream->begun + 1 - stream->first_sequence; /* what is older may be there */
     for (uint32_t i = stream->messages.count; i > begin; i--) {
         struct bl_outgoing *message = bl_ring_at(&stream->messages, i - 1);
-        if (has_key(message, data, size)) {
+        if (has_key(message, payload)) {
             return message;
         }
     }
@@ -188,10 +213,13 @@ struct bl_outgoing *bl_send_stream_find(const struct bl_send_stream *stream, con
 }
 
 enum belay_result bl_send_stream_replace(struct bl_send_stream *stream, struct bl_outgoing *found,
-                                         const void *data, size_t size, bl_time expires_at) {
-    struct bl_outgoing made = {
-        .size = (uint32_t)size, .sequence = found->sequence, .expires_at = expires_at};
-    if (!make_packets(stream, &made, data)) {
+                                         const struct bl_payload *payload, bl_time expires_at) {
+    size_t size = bl_payload_size(payload);
+    struct bl_outgoing made = {.size = (uint32_t)size,
+                               .topical = payload->topical,
+                               .sequence = found->sequence,
+                               .expires_at = expires_at};
+    if (!make_packets(stream, &made, payload)) {
         return bl_fail(BELAY_E_NO_MEMORY, "no memory to queue a message of %zu bytes", size);
     }
     free_packets(stream, found);
@@ -238,8 +266,7 @@ void bl_send_stream_handed(struct bl_send_stream *stream) {
 
 struct bl_span bl_outgoing_part(const struct bl_outgoing *message, uint32_t index) {
     size_t header = message->packet_count == 1 ? BL_MESSAGE_HEADER : BL_SEGMENT_HEADER;
-    struct bl_packet *packet = packet_at(message, index);
-    return (struct bl_span){bl_packet_data(packet) + header, bl_packet_size(packet) - header};
+    return bl_packet_rest(packet_at(message, index), header);
 }
 
 /** Copies what a message was before it was cut. */
@@ -256,7 +283,7 @@ bool bl_send_stream_skip(struct bl_send_stream *stream, uint8_t **data) {
     BELAY_ASSERT(message != NULL && stream->handed_packets == 0);
     const struct bl_piece skip = {
         .type = BL_FRAME_SKIP, .channel = stream->channel, .sequence = message->sequence};
-    struct bl_packet *packet = make_packet(&skip, NULL, 0);
+    struct bl_packet *packet = make_packet(&skip, &(struct bl_payload){0}, 0);
     uint8_t *whole = bl_allocate(stream->memory, message->size > 0 ? message->size : 1);
     if (packet == NULL || whole == NULL) {
         bl_packet_release(packet);
@@ -357,6 +384,19 @@ bool bl_send_stream_release(struct bl_send_stream *stream, uint32_t sequence,
     return true; /* an older report, overtaken, releases nothing */
 }
 
+void bl_send_stream_drop_to(struct bl_send_stream *stream, uint32_t sequence,
+                            struct bl_released *released) {
+    BELAY_ASSERT(stream->flight.count == 0);
+    *released = (struct bl_released){0};
+    while (stream->messages.count > 0 &&
+           bl_serial_distance(sequence, stream->first_sequence) >= 0) {
+        release_oldest(stream, released);
+    }
+    uint32_t handled = bl_send_stream_handled(stream);
+    stream->begun = bl_serial_after(handled, stream->begun) ? handled : stream->begun;
+    stream->sent = bl_serial_after(handled, stream->sent) ? handled : stream->sent;
+}
+
 bool bl_send_stream_is_drained(const struct bl_send_stream *stream) {
     return stream->handed_messages == stream->messages.count && stream->flight.count == 0;
 }
@@ -438,8 +478,10 @@ uint8_t *bl_send_stream_take_back(struct bl_send_stream *stream, struct bl_relea
         }
         put_together(message, whole);
     }
-    *released =
-        (struct bl_released){.messages = 1, .expired = message->expired, .bytes = message->size};
+    *released = (struct bl_released){.messages = 1,
+                                     .expired = message->expired,
+                                     .topical = message->topical,
+                                     .bytes = message->size};
     free_packets(stream, message);
     bl_ring_drop(&stream->messages);
     stream->first_sequence++;

@@ -28,6 +28,7 @@ struct bl_outgoing {
     uint32_t flight_start; /* number of its first packet in flight, once handed */
     bl_time expires_at;
     bool expired; /* its packet is a SKIP; the message is the application's again */
+    bool topical;
 };
 
 struct bl_send_stream {
@@ -55,13 +56,30 @@ uint32_t bl_send_stream_newest(const struct bl_send_stream *stream);
 /** The sequence of the newest handled message. */
 uint32_t bl_send_stream_handled(const struct bl_send_stream *stream);
 
+/** What a message is made of: a few bytes of our own, and the application's; or a body, which is
+ * not copied. */
+struct bl_payload {
+    struct bl_span head, data;
+    struct bl_body *body; /* or NULL; it holds the topic too */
+    bool topical;
+};
+
+static inline size_t bl_payload_size(const struct bl_payload *payload) {
+    return payload->body != NULL ? payload->body->size : payload->head.size + payload->data.size;
+}
+
 /**
- * Copies a message into the buffer, cut into packets.
+ * Puts a message into the buffer, cut into packets.
  *
  * @return BELAY_OK, BELAY_E_NO_MEMORY (no sequence was used)
  */
-enum belay_result bl_send_stream_push(struct bl_send_stream *stream, const void *data, size_t size,
-                                      bl_time expires_at);
+enum belay_result bl_send_stream_push_payload(struct bl_send_stream *stream,
+                                              const struct bl_payload *payload, bl_time expires_at);
+static inline enum belay_result bl_send_stream_push(struct bl_send_stream *stream, const void *data,
+                                                    size_t size, bl_time expires_at) {
+    const struct bl_payload payload = {.data = {data, size}};
+    return bl_send_stream_push_payload(stream, &payload, expires_at);
+}
 
 /** Puts a SKIP behind the others: a message that has expired before. @return as above */
 enum belay_result bl_send_stream_push_skip(struct bl_send_stream *stream);
@@ -71,8 +89,8 @@ enum belay_result bl_send_stream_push_skip(struct bl_send_stream *stream);
  * The newest message that waits, of which nothing has been handed over and which begins with the
  * same BL_KEY_SIZE bytes (all of them, if it has fewer); NULL when there is none.
  */
-struct bl_outgoing *bl_send_stream_find(const struct bl_send_stream *stream, const void *data,
-                                        size_t size);
+struct bl_outgoing *bl_send_stream_find(const struct bl_send_stream *stream,
+                                        const struct bl_payload *payload);
 /**
  * Puts a message in the place of the one that was found, which is gone then, and under its
  * sequence.
@@ -80,7 +98,7 @@ struct bl_outgoing *bl_send_stream_find(const struct bl_send_stream *stream, con
  * @return BELAY_OK, BELAY_E_NO_MEMORY
  */
 enum belay_result bl_send_stream_replace(struct bl_send_stream *stream, struct bl_outgoing *found,
-                                         const void *data, size_t size, bl_time expires_at);
+                                         const struct bl_payload *payload, bl_time expires_at);
 
 /** The message whose turn it is, or NULL. Its first packet is next if handed_packets is 0. */
 struct bl_outgoing *bl_send_stream_next(const struct bl_send_stream *stream);
@@ -105,6 +123,7 @@ size_t bl_send_stream_reap(struct bl_send_stream *stream);
 struct bl_released {
     uint32_t messages;
     uint32_t expired; /* of these */
+    bool topical;     /* take_back: that one is */
     uint32_t drawn;   /* of these, begun to be handed over on this link: they draw on credit */
     size_t bytes, drawn_bytes;
 };
@@ -121,6 +140,10 @@ bool bl_send_stream_release(struct bl_send_stream *stream, uint32_t sequence,
 bool bl_send_stream_is_drained(const struct bl_send_stream *stream);
 /** The peer is gone with what it had in flight: everything not handled counts as not handed. */
 void bl_send_stream_unbind(struct bl_send_stream *stream);
+
+/** Nothing up to @p sequence will be sent any more, be it begun or not. The stream has no peer. */
+void bl_send_stream_drop_to(struct bl_send_stream *stream, uint32_t sequence,
+                            struct bl_released *released);
 
 /** Whether the other side can have received so much, and handled so much of it. */
 bool bl_send_stream_can_resume(const struct bl_send_stream *stream,

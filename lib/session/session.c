@@ -25,7 +25,7 @@ static void timer_fired(struct bl_timer *timer, bl_time now);
 enum belay_result bl_session_create(struct bl_session **out, struct bl_shared *shared,
                                     const uint8_t identity[16]) {
     struct bl_session *session = bl_allocate(shared->memory, sizeof *session);
-    size_t channels_size = shared->channel_count * sizeof *session->channels;
+    size_t channels_size = shared->stream_count * sizeof *session->channels;
     struct bl_session_channel *channels = bl_allocate(shared->memory, channels_size);
     if (session == NULL || channels == NULL) {
         bl_free(shared->memory, session, sizeof *session);
@@ -42,9 +42,10 @@ enum belay_result bl_session_create(struct bl_session **out, struct bl_shared *s
     session->login_by = session->held_until = session->close_by = BL_TIME_NEVER;
     session->report_by = session->drain_by = session->probe_by = BL_TIME_NEVER;
     session->down_since = BL_TIME_NEVER;
+    bl_requests_init(&session->requests);
     memcpy(session->identity, identity, sizeof session->identity);
     bl_timer_init(&session->timer, timer_fired);
-    for (uint8_t i = 0; i < shared->channel_count; i++) {
+    for (uint8_t i = 0; i < shared->stream_count; i++) {
         if (shared->channels[i].mode == BELAY_RELIABLE) {
             bl_send_stream_init(&channels[i].send, shared->memory, i);
         } else {
@@ -96,7 +97,7 @@ static void leave_lists(struct bl_session *session) {
 
 static void free_channels(struct bl_session *session) {
     struct bl_shared *shared = session->shared;
-    for (uint8_t i = 0; i < shared->channel_count; i++) {
+    for (uint8_t i = 0; i < shared->stream_count; i++) {
         if (shared->channels[i].mode == BELAY_RELIABLE) {
             bl_send_stream_finish(&session->channels[i].send);
             bl_receive_stream_finish(&session->channels[i].receive, shared->memory);
@@ -104,7 +105,7 @@ static void free_channels(struct bl_session *session) {
             bl_unreliable_finish(&session->channels[i].unreliable, shared->memory);
         }
     }
-    bl_free(shared->memory, session->channels, shared->channel_count * sizeof *session->channels);
+    bl_free(shared->memory, session->channels, shared->stream_count * sizeof *session->channels);
 }
 
 static void forget_claim(struct bl_session *session) {
@@ -128,6 +129,7 @@ void bl_session_destroy(struct bl_session *session) {
     for (struct bl_message *message; (message = bl_inbox_pop(&session->inbox)) != NULL;) {
         bl_message_free(shared, message);
     }
+    bl_requests_finish(session);
     bl_room_give(session, session->waiting);
     free_channels(session);
     bl_session_forget_payload(session);
@@ -265,6 +267,7 @@ void bl_session_end(struct bl_session *session, enum bl_input input, bl_duration
     if (!bl_session_step(session, input)) {
         return;
     }
+    bl_requests_end(session);
     let_go(session, patience, BL_TOMBSTONE);
     session->login_by = session->close_by = BL_TIME_NEVER;
     session->held_until = BL_TIME_NEVER;
@@ -439,13 +442,14 @@ static void say_close(struct bl_session *session) {
 static void discard_messages(struct bl_session *session) {
     for (uint32_t i = session->inbox.message_count; i > 0; i--) {
         struct bl_message *message = bl_inbox_pop(&session->inbox);
-        bool counts = message->kind == BL_MESSAGE_RECEIVED;
-        if (message->kind == BL_MESSAGE_EXPIRED) { /* nobody else says what became of it */
+        bool keeps = message->kind == BL_MESSAGE_EXPIRED || message->kind == BL_MESSAGE_REPLY ||
+                     message->kind == BL_MESSAGE_ENDED;
+        if (keeps) { /* nobody else says what became of it */
             bl_inbox_push(&session->inbox, message);
             continue;
         }
-        session->undelivered += counts;
-        bl_room_give(session, counts ? message->size : 0);
+        session->undelivered += message->kind == BL_MESSAGE_RECEIVED;
+        bl_room_give(session, message->size);
         bl_message_free(session->shared, message);
     }
 }
@@ -472,6 +476,7 @@ void bl_session_close(struct bl_session *session, const struct belay_reason *rea
     struct belay_reason ours = *reason;
     ours.who = BELAY_WHO_LOCAL;
     bl_session_set_reason(session, &ours);
+    bl_requests_end(session);
     discard_messages(session);
     if (session->state == BELAY_LOGIN_PENDING && session->shared->role == BL_ROLE_SERVER) {
         bl_login_refuse(session);
@@ -499,6 +504,7 @@ static bl_time earliest_deadline(const struct bl_session *session) {
     bl_time deadline = bl_earlier(session->login_by, session->held_until);
     deadline = bl_earlier(deadline, bl_earlier(session->close_by, session->report_by));
     deadline = bl_earlier(deadline, session->probe_by);
+    deadline = bl_earlier(deadline, session->requests.deadline);
     if (bl_session_flows(session)) {
         deadline = bl_earlier(deadline, bl_heartbeat_deadline(session));
     }
@@ -573,6 +579,9 @@ static void evaluate(struct bl_session *session, bl_time now) {
     }
     if (now >= session->probe_by) {
         probe(session);
+    }
+    if (now >= session->requests.deadline) {
+        bl_requests_evaluate(session, now);
     }
     if (now >= session->report_by) {
         bl_incoming_report(session, BL_REPORT_IF_DUE);

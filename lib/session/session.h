@@ -12,6 +12,7 @@
 #include "lib/session/inbox.h"
 #include "lib/session/liveness.h"
 #include "lib/session/receive_stream.h"
+#include "lib/session/requests.h"
 #include "lib/session/send_stream.h"
 #include "lib/session/state.h"
 #include "lib/session/unreliable.h"
@@ -100,6 +101,7 @@ struct bl_session {
     bool closing;
 
     struct bl_session_channel *channels;
+    struct bl_requests requests;
     size_t flight_bytes;                    /* sent and not acknowledged, over all channels */
     uint32_t queued_messages, queued_bytes; /* out, not yet handled */
     size_t waiting;                         /* bytes of messages, both ways */
@@ -107,7 +109,7 @@ struct bl_session {
         drawn_bytes;             /* of these, begun to be handed over: drawn on peer_credit */
     struct bl_credit credit;     /* what the other side may still send */
     struct bl_credit unreported; /* handled since the last report */
-    uint16_t report_channels;    /* bit per channel that has handled anything */
+    uint32_t report_channels;    /* bit per channel that has handled anything */
     bool pressed;                /* back-pressure is on */
     size_t owed; /* bytes last refused because of other sessions; 0 = not in the list of those */
 
@@ -118,8 +120,9 @@ struct bl_session {
     uint32_t uncredited;       /* received messages that a former process of the client has sent */
     uint32_t expired_messages; /* of those queued; told by RETURNED already */
     uint32_t resumes;
-    struct bl_session *older; /* server: the same user's session before this one */
-    uint32_t takeovers;       /* server: how often its user has replaced a session, of late */
+    struct bl_subscription *subscriptions; /* server: to topics */
+    struct bl_session *older;              /* server: the same user's session before this one */
+    uint32_t takeovers; /* server: how often its user has replaced a session, of late */
     bl_time takeovers_since;
     struct belay_gap *gaps; /* for the next RESUMED */
     uint32_t gap_count, gap_capacity;
@@ -135,6 +138,11 @@ struct bl_session {
     struct bl_session *ready_next, *pump_next, *owed_next;
     bool pumping; /* in the list of sessions to pump */
 };
+
+/** The channel that requests travel on. */
+static inline struct bl_session_channel *bl_request_stream(const struct bl_session *session) {
+    return &session->channels[bl_request_channel(session->shared)];
+}
 
 /** @return BELAY_OK, BELAY_E_NO_MEMORY */
 enum belay_result bl_session_create(struct bl_session **out, struct bl_shared *shared,
@@ -185,6 +193,17 @@ void bl_session_close(struct bl_session *session, const struct belay_reason *rea
  * BELAY_E_WOULD_BLOCK, BELAY_E_NO_MEMORY */
 enum belay_result bl_session_send(struct bl_session *session, uint8_t channel, const void *data,
                                   size_t size);
+/**
+ * What is wrong with a message before it is known to whom it goes.
+ *
+ * @param topical  it is to name a topic
+ * @return BELAY_OK, BELAY_E_INVALID, BELAY_E_TOO_BIG
+ */
+enum belay_result bl_check_message(const struct bl_shared *shared, uint8_t channel,
+                                   const struct bl_span *data, bool topical);
+/** As bl_session_send(), of what bl_check_message() has found right; without a copy. */
+enum belay_result bl_session_send_body(struct bl_session *session, uint8_t channel,
+                                       struct bl_body *body, bool topical);
 /** Tells the other side to expect silence. @return BELAY_OK, BELAY_E_STATE, BELAY_E_NO_MEMORY */
 enum belay_result bl_session_pause(struct bl_session *session, uint32_t ms);
 /** Server: tells the client that the server ends. */

@@ -25,7 +25,7 @@ static enum belay_result check_channel(const struct belay_channel *channel, size
 
 static void sort_by_priority(struct bl_shared *shared) {
     shared->reliable_count = 0;
-    for (uint8_t i = 0; i < shared->channel_count; i++) {
+    for (uint8_t i = 0; i < shared->stream_count; i++) {
         if (shared->channels[i].mode != BELAY_RELIABLE) {
             continue;
         }
@@ -72,6 +72,9 @@ enum belay_result bl_shared_set_channels(struct bl_shared *shared,
         memcpy(channel->name, channels[i].name, strlen(channels[i].name) + 1);
     }
     shared->channel_count = (uint8_t)count;
+    shared->stream_count = (uint8_t)(count + 1);
+    shared->channels[bl_request_channel(shared)] =
+        (struct bl_channel){.mode = BELAY_RELIABLE, .name = "requests"};
     sort_by_priority(shared);
     return BELAY_OK;
 }
@@ -140,6 +143,7 @@ void bl_shared_finish(struct bl_shared *shared) {
     bl_message_free(shared, shared->polled.message);
     bl_free(shared->memory, shared->polled.gaps, shared->polled.gaps_size);
     shared->polled = (struct bl_polled){0};
+    bl_slot_map_finish(&shared->requests);
     while (shared->free_messages != NULL) {
         struct bl_message *message = shared->free_messages;
         shared->free_messages = message->next;

@@ -8,6 +8,7 @@
 #ifndef BL_SESSION_SHARED_H
 #define BL_SESSION_SHARED_H
 
+#include "common/slot_map.h"
 #include "lib/peer/endpoint.h"
 #include "lib/session/extension.h"
 #include "lib/session/room.h"
@@ -33,6 +34,7 @@ struct bl_limits {
     uint32_t send_messages, send_bytes;
     struct bl_credit_limits {
         uint16_t messages;
+        uint16_t requests; /* that may be pending */
         uint32_t bytes;
     } credit;
 };
@@ -47,9 +49,10 @@ struct bl_shared {
     bl_time now;         /* of the network */
     bl_duration stalled; /* how much of it this process was stopped */
 
-    uint8_t channel_count;
-    struct bl_channel channels[BELAY_CHANNELS_MAX];
-    uint8_t priority_order[BELAY_CHANNELS_MAX]; /* reliable channels, highest priority first */
+    uint8_t channel_count; /* of the application */
+    uint8_t stream_count;  /* these, and behind them the channel that requests travel on */
+    struct bl_channel channels[BL_STREAMS_MAX];
+    uint8_t priority_order[BL_STREAMS_MAX]; /* reliable channels, highest priority first */
     uint8_t reliable_count;
     struct bl_limits limits;
     uint32_t features, required; /* offered, and of these indispensable */
@@ -64,6 +67,7 @@ struct bl_shared {
     struct bl_session *pump_first;               /* have something to hand to ENet */
     struct bl_session *owed_first, *owed_last;   /* were refused room */
     struct bl_message *free_messages;            /* nodes to use again */
+    struct bl_slot_map requests;                 /* pending, of all sessions, both ways */
     struct bl_room room;
     struct bl_polled { /* what the last poll lent to the application */
         struct bl_session *session;
@@ -84,6 +88,11 @@ struct bl_shared {
     void (*changed)(void *user, struct bl_session *session);
     void *user;
 };
+
+/** The reliable channel that is not the application's. */
+static inline uint8_t bl_request_channel(const struct bl_shared *shared) {
+    return shared->channel_count;
+}
 
 /** Time without the stalls of this process. */
 static inline bl_time bl_attended(const struct bl_shared *shared) {

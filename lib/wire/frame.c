@@ -10,7 +10,7 @@
 
 #define IN(state)                   (1U << (state))
 #define NOWHERE                     0U
-#define HELLO_SIZE(channels, login) (23U + 3U * (channels) + (login))
+#define HELLO_SIZE(channels, login) (25U + 3U * (channels) + (login))
 
 struct frame_rule {
     const char *name;
@@ -29,14 +29,14 @@ enum {
 static const struct frame_rule rules[] = {
     [BL_FRAME_HELLO] = {"HELLO", HELLO_SIZE(1, 0), HELLO_SIZE(BELAY_CHANNELS_MAX, BELAY_LOGIN_MAX),
                         NOWHERE, IN(BELAY_TRANSPORT_CONNECTED)},
-    [BL_FRAME_WELCOME] = {"WELCOME", 41, 41 + BELAY_LOGIN_MAX, IN(BELAY_LOGIN_PENDING), NOWHERE},
+    [BL_FRAME_WELCOME] = {"WELCOME", 43, 43 + BELAY_LOGIN_MAX, IN(BELAY_LOGIN_PENDING), NOWHERE},
     [BL_FRAME_REFUSE] = {"REFUSE", 11, 11 + BELAY_REASON_TEXT_MAX, IN(BELAY_LOGIN_PENDING),
                          NOWHERE},
     [BL_FRAME_CLOSE] = {"CLOSE", 11, 11 + BELAY_REASON_TEXT_MAX, BOUND_STATES, BOUND_STATES},
     [BL_FRAME_ERROR] = {"ERROR", 3, 3, BOUND_STATES, BOUND_STATES},
     [BL_FRAME_PING] = {"PING", 5, 5, OPEN_STATES, OPEN_STATES},
     [BL_FRAME_PONG] = {"PONG", 13, 13, OPEN_STATES, OPEN_STATES},
-    [BL_FRAME_HANDLED] = {"HANDLED", 7, 2 + 5 * BELAY_CHANNELS_MAX, OPEN_STATES, OPEN_STATES},
+    [BL_FRAME_HANDLED] = {"HANDLED", 7, 2 + 5 * BL_STREAMS_MAX, OPEN_STATES, OPEN_STATES},
     [BL_FRAME_PAUSE] = {"PAUSE", 5, 5, OPEN_STATES, OPEN_STATES},
     [BL_FRAME_DRAIN] = {"DRAIN", 6, 6 + BELAY_REASON_TEXT_MAX, CLIENT_STREAM_STATES, NOWHERE},
     [BL_FRAME_MESSAGE] = {"MESSAGE", BL_MESSAGE_HEADER, BL_FRAME_SIZE_MAX, CLIENT_STREAM_STATES,
@@ -112,6 +112,7 @@ size_t bl_hello_write(void *out, size_t size, const struct bl_hello *hello) {
     bl_write_u32(&writer, hello->required);
     bl_write_u16(&writer, hello->credit_messages);
     bl_write_u32(&writer, hello->credit_bytes);
+    bl_write_u16(&writer, hello->requests);
     bl_write_u16(&writer, hello->move_size);
     bl_write_u16(&writer, hello->tick_hz);
     bl_write_u8(&writer, hello->lanes);
@@ -140,6 +141,7 @@ bool bl_hello_read(struct bl_hello *out, const void *data, size_t size) {
     out->required = bl_read_u32(&reader);
     out->credit_messages = bl_read_u16(&reader);
     out->credit_bytes = bl_read_u32(&reader);
+    out->requests = bl_read_u16(&reader);
     out->move_size = bl_read_u16(&reader);
     out->tick_hz = bl_read_u16(&reader);
     out->lanes = bl_read_u8(&reader);
@@ -166,6 +168,7 @@ size_t bl_welcome_write(void *out, size_t size, const struct bl_welcome *welcome
     bl_write_u32(&writer, welcome->resume_window_ms);
     bl_write_u16(&writer, welcome->credit_messages);
     bl_write_u32(&writer, welcome->credit_bytes);
+    bl_write_u16(&writer, welcome->requests);
     bl_write_bytes(&writer, welcome->user_id, sizeof welcome->user_id);
     bl_write_bytes(&writer, welcome->payload, welcome->payload_size);
     return finish(&writer);
@@ -180,6 +183,7 @@ bool bl_welcome_read(struct bl_welcome *out, const void *data, size_t size) {
     out->resume_window_ms = bl_read_u32(&reader);
     out->credit_messages = bl_read_u16(&reader);
     out->credit_bytes = bl_read_u32(&reader);
+    out->requests = bl_read_u16(&reader);
     bl_read_copy(&reader, out->user_id, sizeof out->user_id);
     size_t payload_size = bl_reader_left(&reader);
     out->payload = bl_read_span(&reader, payload_size);
@@ -262,7 +266,7 @@ size_t bl_handled_write(void *out, size_t size, const struct bl_handled *handled
 bool bl_handled_read(struct bl_handled *out, const void *data, size_t size) {
     struct bl_reader reader = body_of(data, size);
     out->count = bl_read_u8(&reader);
-    if (out->count == 0 || out->count > BELAY_CHANNELS_MAX) {
+    if (out->count == 0 || out->count > BL_STREAMS_MAX) {
         return false;
     }
     for (uint8_t i = 0; i < out->count; i++) {
@@ -302,7 +306,7 @@ bool bl_drain_read(struct bl_drain_frame *out, const void *data, size_t size) {
 
 size_t bl_piece_write(void *out, size_t size, const struct bl_piece *piece) {
     struct bl_writer writer = begin(out, size, piece->type);
-    bl_write_u8(&writer, piece->channel);
+    bl_write_u8(&writer, piece->channel | (piece->topical ? BL_TOPICAL : 0));
     bl_write_u32(&writer, piece->sequence);
     if (piece->type == BL_FRAME_SEGMENT) {
         bl_write_u32(&writer, piece->offset);
@@ -317,7 +321,9 @@ size_t bl_piece_write(void *out, size_t size, const struct bl_piece *piece) {
 bool bl_piece_read(struct bl_piece *out, const void *data, size_t size) {
     struct bl_reader reader = bl_reader_of(data, size);
     *out = (struct bl_piece){.type = bl_read_u8(&reader)};
-    out->channel = bl_read_u8(&reader);
+    uint8_t channel = bl_read_u8(&reader);
+    out->channel = channel & (BL_TOPICAL - 1);
+    out->topical = (channel & BL_TOPICAL) != 0;
     out->sequence = bl_read_u32(&reader);
     if (out->type == BL_FRAME_SEGMENT) {
         out->offset = bl_read_u32(&reader);

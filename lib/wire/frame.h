@@ -47,12 +47,17 @@ enum bl_frame_type {
 #define BL_MESSAGE_DATA_MAX  (BL_FRAME_SIZE_MAX - BL_MESSAGE_HEADER)
 #define BL_SEGMENT_DATA_MAX  (BL_FRAME_SIZE_MAX - BL_SEGMENT_HEADER)
 #define BL_FRAGMENT_DATA_MAX (BL_FRAME_SIZE_MAX - BL_FRAGMENT_HEADER)
+#define BL_TOPIC_SIZE        4    /* before the data of a message that names one */
+#define BL_TOPICAL           0x80 /* with its channel */
 #define BL_FRAGMENTS_MAX     (1 + (BELAY_UNRELIABLE_MAX - 1) / BL_FRAGMENT_DATA_MAX)
 
 /** Feature bits of HELLO and WELCOME. */
-#define BL_FEATURE_PAUSE  (UINT32_C(1) << 0) /* understands PAUSE */
-#define BL_FEATURE_EXPIRY (UINT32_C(1) << 1) /* understands SKIP */
-#define BL_FEATURES_KNOWN (BL_FEATURE_PAUSE | BL_FEATURE_EXPIRY)
+#define BL_FEATURE_PAUSE    (UINT32_C(1) << 0) /* understands PAUSE */
+#define BL_FEATURE_EXPIRY   (UINT32_C(1) << 1) /* understands SKIP */
+#define BL_FEATURE_REQUESTS (UINT32_C(1) << 2) /* takes what travels on the request channel */
+#define BL_FEATURE_TOPICS   (UINT32_C(1) << 3) /* knows messages that name a topic */
+#define BL_FEATURES_KNOWN                                                                          \
+    (BL_FEATURE_PAUSE | BL_FEATURE_EXPIRY | BL_FEATURE_REQUESTS | BL_FEATURE_TOPICS)
 
 enum bl_role { BL_ROLE_CLIENT, BL_ROLE_SERVER };
 
@@ -82,6 +87,7 @@ struct bl_hello {
     uint32_t required; /* of these, without which the sender will not go on */
     uint16_t credit_messages;
     uint32_t credit_bytes;
+    uint16_t requests;  /* that may be pending */
     uint16_t move_size; /* 0 = no movement: then the next two are 0 as well */
     uint16_t tick_hz;
     uint8_t lanes;
@@ -96,6 +102,7 @@ struct bl_welcome {
     uint32_t heartbeat_ms, lost_ms, resume_window_ms;
     uint16_t credit_messages;
     uint32_t credit_bytes;
+    uint16_t requests;
     uint8_t user_id[16];
     const uint8_t *payload; /* lent */
     uint16_t payload_size;
@@ -125,7 +132,7 @@ struct bl_handled {
     struct {
         uint8_t channel;
         uint32_t sequence; /* newest handled */
-    } channels[BELAY_CHANNELS_MAX];
+    } channels[BL_STREAMS_MAX];
 };
 
 /** MESSAGE, SEGMENT, SKIP, DATAGRAM and FRAGMENT: a piece of the application's data. */
@@ -137,6 +144,7 @@ struct bl_piece {
     uint8_t index, count;   /* FRAGMENT */
     const uint8_t *data;    /* lent */
     size_t size;
+    bool topical; /* the message begins with the topic that it was published to, 4 bytes */
 };
 
 struct bl_drain_frame {

@@ -18,7 +18,7 @@ void bl_positions_write(struct bl_writer *writer, const struct bl_positions *pos
 bool bl_positions_read(struct bl_reader *reader, struct bl_positions *out) {
     int before = -1;
     out->count = bl_read_u8(reader);
-    if (out->count > BELAY_CHANNELS_MAX) {
+    if (out->count > BL_STREAMS_MAX) {
         return false;
     }
     for (uint8_t i = 0; i < out->count; i++) {
@@ -28,7 +28,7 @@ bool bl_positions_read(struct bl_reader *reader, struct bl_positions *out) {
         position->filled = bl_read_u32(reader);
         position->handled = bl_read_u32(reader);
         position->newest = bl_read_u32(reader);
-        if (position->channel <= before || position->channel >= BELAY_CHANNELS_MAX) {
+        if (position->channel <= before || position->channel >= BL_STREAMS_MAX) {
             return false;
         }
         before = position->channel;

@@ -8,6 +8,8 @@
 #include "common/bytes.h"
 #include <belay/limits.h>
 
+#define BL_STREAMS_MAX (BELAY_CHANNELS_MAX + 1) /* channels, and the one of requests */
+
 /** One reliable channel, as its teller sees it. */
 struct bl_position {
     uint8_t channel;
@@ -21,7 +23,7 @@ struct bl_position {
 /** All reliable channels, in the order of their numbers. */
 struct bl_positions {
     uint8_t count;
-    struct bl_position channels[BELAY_CHANNELS_MAX];
+    struct bl_position channels[BL_STREAMS_MAX];
 };
 
 /** Numbers of messages that a new process leaves out: more than could still arrive from its
@@ -36,7 +38,7 @@ struct bl_resume {
 };
 
 #define BL_POSITION_SIZE      17
-#define BL_POSITIONS_SIZE_MAX (1 + BL_POSITION_SIZE * BELAY_CHANNELS_MAX)
+#define BL_POSITIONS_SIZE_MAX (1 + BL_POSITION_SIZE * BL_STREAMS_MAX)
 #define BL_RESUME_SIZE_MIN    10
 #define BL_RESUME_SIZE_MAX    (9 + BL_POSITIONS_SIZE_MAX)
 

@@ -12,6 +12,7 @@ static const struct refused {
     struct belay_client_opts opts;
     const char *named; /* in belay_error() */
 } refused[] = {
+    {{.request_max = BELAY_REQUESTS_MAX + 1}, "request_max"},
     {{.channel_count = 1}, "channels"},
     {{.channels = &sound}, "channel_count"},
     {{.channels = many, .channel_count = BELAY_CHANNELS_MAX + 1}, "channel_count"},

@@ -2,6 +2,7 @@
 #include "common/error.h"
 #include "tests/support/child.h"
 #include "tests/support/test.h"
+#include <belay/request.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -92,6 +93,27 @@ START_TEST(no_two_results_share_a_name_or_lack_one) {
 }
 END_TEST
 
+static const struct reply {
+    int32_t code;
+    const char *words; /* of its meaning */
+} replies[] = {
+    {0, "game's own"},
+    {INT32_MAX, "game's own"},
+    {BELAY_REPLY_DEADLINE, "in time"},
+    {BELAY_REPLY_CANCELLED, "cancelled"},
+    {BELAY_REPLY_GONE, "session ended"},
+    {BELAY_REPLY_LOST, "process"},
+    {BELAY_REPLY_REFUSED, "not done"},
+    {-6, "unknown code"},
+    {INT32_MIN, "unknown code"},
+};
+
+START_TEST(the_code_of_a_reply_has_a_meaning) {
+    ck_assert_msg(strstr(belay_reply_meaning(replies[_i].code), replies[_i].words) != NULL, "%s",
+                  belay_reply_meaning(replies[_i].code));
+}
+END_TEST
+
 static void fail_with_success(void) {
     bl_fail(BELAY_OK, "all is well");
 }
@@ -114,6 +136,7 @@ static void add_tests(TCase *tests) {
     tcase_add_test(tests, each_thread_has_its_own_text);
     tcase_add_loop_test(tests, a_result_has_a_name, 0, COUNT_OF(names));
     tcase_add_test(tests, no_two_results_share_a_name_or_lack_one);
+    tcase_add_loop_test(tests, the_code_of_a_reply_has_a_meaning, 0, COUNT_OF(replies));
     tcase_add_loop_test(tests, a_mistake_of_the_caller_is_asserted, 0, COUNT_OF(mistakes));
 }
 

@@ -73,6 +73,8 @@ int client_in_twenty_lines(void) {
 /* ---- a game: channels, players, every event */
 
 enum { CH_EVENTS, CH_CHAT, CH_STATE };
+enum { TOPIC_CHAT = 1, TOPIC_TEAM_RED = 100 };
+enum { REQ_BUY = 1, REQ_JOIN_TEAM = 2 };
 static const struct belay_channel channels[] = {
     {.name = "events", .mode = BELAY_RELIABLE},
     {.name = "chat", .mode = BELAY_RELIABLE, .priority = 1, .when_full = BELAY_CLOSE},
@@ -94,6 +96,7 @@ struct player {
     belay_session session;
     struct body body;
     bool away;
+    uint32_t gold;
 };
 
 /* ---- movement: server and client, once per pass of the main loop */
@@ -181,6 +184,26 @@ static void on_login(struct belay_server *server, const struct belay_event *ev) 
     belay_server_close(server, ev->session, &no);
 }
 
+static void on_request(struct belay_server *server, const struct belay_event *ev) {
+    struct player *player = ev->user;
+    switch (ev->request.type) {
+    case REQ_BUY:
+        if (player->gold < 10) {
+            belay_server_reply(server, ev->request.id, 402, "too little gold", 15);
+            break;
+        }
+        player->gold -= 10; /* once, however often the network was cut */
+        belay_server_reply(server, ev->request.id, 0, &player->gold, sizeof player->gold);
+        break;
+    case REQ_JOIN_TEAM: /* what a client may subscribe to is the game's rule, so the game does it */
+        belay_server_subscribe(server, ev->session, TOPIC_TEAM_RED);
+        belay_server_reply(server, ev->request.id, 0, NULL, 0);
+        break;
+    default:
+        belay_server_reply(server, ev->request.id, 404, "unknown request", 15);
+    }
+}
+
 void server_events(struct belay_server *server) {
     struct belay_event ev;
     while (belay_server_poll(server, &ev)) {
@@ -190,10 +213,14 @@ void server_events(struct belay_server *server) {
             on_login(server, &ev);
             break;
         case BELAY_EVENT_MESSAGE:
-            for (belay_session s = belay_server_next(server, 0); s != 0;
-                 s = belay_server_next(server, s)) {
-                belay_server_send(server, s, ev.message.channel, ev.message.data, ev.message.size);
+            if (ev.message.channel == CH_CHAT) {
+                belay_server_publish(server, TOPIC_CHAT, CH_CHAT, ev.message.data, ev.message.size);
             }
+            break;
+        case BELAY_EVENT_REQUEST:
+            on_request(server, &ev);
+            break;
+        case BELAY_EVENT_REPLY:
             break;
         case BELAY_EVENT_DOWN:
             player->away = true;
@@ -216,6 +243,8 @@ void server_events(struct belay_server *server) {
             free(player);
             break;
         case BELAY_EVENT_OPEN:
+            belay_server_subscribe(server, ev.session, TOPIC_CHAT);
+            break;
         case BELAY_EVENT_LINK:
         case BELAY_EVENT_STATE:
         case BELAY_EVENT_TICKET:
@@ -240,7 +269,7 @@ bool client_events(struct belay_client *client) {
     while (belay_client_poll(client, &ev)) {
         switch (ev.type) {
         case BELAY_EVENT_OPEN:
-            belay_client_send(client, CH_CHAT, "hello", 5);
+            belay_client_request(client, REQ_BUY, "sword", 5, 3000, 42, NULL);
             break;
         case BELAY_EVENT_MESSAGE:
             if (ev.message.channel == CH_STATE && ev.message.size == sizeof(struct state)) {
@@ -248,8 +277,18 @@ bool client_events(struct belay_client *client) {
                 memcpy(&state, ev.message.data, sizeof state);
                 arena_reconcile(client, &state);
             } else {
-                printf("%.*s\n", (int)ev.message.size, (const char *)ev.message.data);
+                printf("[%u] %.*s\n", ev.message.topic, (int)ev.message.size,
+                       (const char *)ev.message.data);
             }
+            break;
+        case BELAY_EVENT_REQUEST:
+            belay_client_reply(client, ev.request.id, 404, NULL, 0);
+            break;
+        case BELAY_EVENT_REPLY: /* cookie 42 is our shop dialogue */
+            printf("dialogue %u: %s\n", (unsigned)ev.reply.cookie,
+                   ev.reply.code == 0  ? "bought"
+                   : ev.reply.code > 0 ? "refused"
+                                       : belay_reply_meaning(ev.reply.code));
             break;
         case BELAY_EVENT_DOWN:
             printf("reconnecting, %u s left\n", ev.down.window_ms / 1000);

@@ -125,6 +125,12 @@ START_TEST(a_message_beyond_the_credit_ends_the_session) {
 END_TEST
 
 /* Pieces of a reliable channel that do not fit together; the last one is the lie. */
+#define SEGMENT(sequence_, offset_, total_, size_)                                                 \
+    {                                                                                              \
+        .type = BL_FRAME_SEGMENT, .sequence = sequence_, .offset = offset_, .total = total_,       \
+        .size = size_                                                                              \
+    }
+
 static const struct lie {
     const char *name;
     unsigned count;
@@ -132,33 +138,22 @@ static const struct lie {
 } lies[] = {
     {"a message out of order", 1, {{.type = BL_FRAME_MESSAGE, .sequence = 2}}},
     {"a message far ahead", 1, {{.type = BL_FRAME_MESSAGE, .sequence = 0x7fffffff}}},
-    {"begins in the middle", 1, {{BL_FRAME_SEGMENT, 0, 1, 1000, 5000, 0, 0, NULL, 1000}}},
-    {"total of a small message", 1, {{BL_FRAME_SEGMENT, 0, 1, 0, 1000, 0, 0, NULL, 1000}}},
-    {"total above the limit", 1, {{BL_FRAME_SEGMENT, 0, 1, 0, MIB + 1, 0, 0, NULL, 1000}}},
-    {"total of 4 GiB", 1, {{BL_FRAME_SEGMENT, 0, 1, 0, UINT32_MAX, 0, 0, NULL, 1000}}},
-    {"another total",
-     2,
-     {{BL_FRAME_SEGMENT, 0, 1, 0, 5000, 0, 0, NULL, 1000},
-      {BL_FRAME_SEGMENT, 0, 1, 1000, 5001, 0, 0, NULL, 1000}}},
-    {"a hole",
-     2,
-     {{BL_FRAME_SEGMENT, 0, 1, 0, 5000, 0, 0, NULL, 1000},
-      {BL_FRAME_SEGMENT, 0, 1, 1001, 5000, 0, 0, NULL, 1000}}},
-    {"more than the total",
-     2,
-     {{BL_FRAME_SEGMENT, 0, 1, 0, 1200, 0, 0, NULL, 1000},
-      {BL_FRAME_SEGMENT, 0, 1, 1000, 1200, 0, 0, NULL, 201}}},
+    {"begins in the middle", 1, {SEGMENT(1, 1000, 5000, 1000)}},
+    {"total of a small message", 1, {SEGMENT(1, 0, 1000, 1000)}},
+    {"total above the limit", 1, {SEGMENT(1, 0, MIB + 1, 1000)}},
+    {"total of 4 GiB", 1, {SEGMENT(1, 0, UINT32_MAX, 1000)}},
+    {"another total", 2, {SEGMENT(1, 0, 5000, 1000), SEGMENT(1, 1000, 5001, 1000)}},
+    {"a hole", 2, {SEGMENT(1, 0, 5000, 1000), SEGMENT(1, 1001, 5000, 1000)}},
+    {"more than the total", 2, {SEGMENT(1, 0, 1200, 1000), SEGMENT(1, 1000, 1200, 201)}},
     {"offset above the total",
      2,
-     {{BL_FRAME_SEGMENT, 0, 1, 0, 1200, 0, 0, NULL, 1000},
-      {BL_FRAME_SEGMENT, 0, 1, UINT32_MAX - 100, 1200, 0, 0, NULL, 201}}},
+     {SEGMENT(1, 0, 1200, 1000), SEGMENT(1, UINT32_MAX - 100, 1200, 201)}},
     {"another message before the end",
      2,
-     {{BL_FRAME_SEGMENT, 0, 1, 0, 5000, 0, 0, NULL, 1000},
-      {.type = BL_FRAME_MESSAGE, .sequence = 1}}},
+     {SEGMENT(1, 0, 5000, 1000), {.type = BL_FRAME_MESSAGE, .sequence = 1}}},
     {"a skip before the end",
      2,
-     {{BL_FRAME_SEGMENT, 0, 1, 0, 5000, 0, 0, NULL, 1000}, {.type = BL_FRAME_SKIP, .sequence = 1}}},
+     {SEGMENT(1, 0, 5000, 1000), {.type = BL_FRAME_SKIP, .sequence = 1}}},
 };
 
 /* A44 */
@@ -180,9 +175,9 @@ END_TEST
 /* A segment that says less than it brings, and one that comes twice, cost nothing. */
 START_TEST(a_segment_that_came_before_is_dropped) {
     struct scene scene = begin();
-    const struct bl_piece first = {BL_FRAME_SEGMENT, 0, 1, 0, 2000, 0, 0, NULL, 1000};
-    const struct bl_piece again = {BL_FRAME_SEGMENT, 0, 1, 500, 2000, 0, 0, NULL, 400};
-    const struct bl_piece last = {BL_FRAME_SEGMENT, 0, 1, 1000, 2000, 0, 0, NULL, 1000};
+    const struct bl_piece first = SEGMENT(1, 0, 2000, 1000);
+    const struct bl_piece again = SEGMENT(1, 500, 2000, 400);
+    const struct bl_piece last = SEGMENT(1, 1000, 2000, 1000);
     stranger_say_piece(scene.stranger, &first);
     stranger_say_piece(scene.stranger, &again);
     stranger_say_piece(scene.stranger, &last);
@@ -523,7 +518,7 @@ START_TEST(large_messages_that_are_only_begun_count_against_the_servers_memory) 
     struct scene scene = begin_with((struct world_opts){.server.memory_max = 4 * MIB});
     struct stranger *strangers[BEGINNERS] = {scene.stranger};
     for (int i = 0; i < BEGINNERS; i++) {
-        const struct bl_piece first = {BL_FRAME_SEGMENT, 0, 1, 0, MIB, 0, 0, NULL, 1000};
+        const struct bl_piece first = SEGMENT(1, 0, MIB, 1000);
         if (i > 0) {
             strangers[i] = stranger_create(scene.world);
             stranger_login(strangers[i]);

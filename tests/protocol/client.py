@@ -119,7 +119,7 @@ class Session:
         self.tag, self.spare = accepted.parameters.tag, accepted.parameters.spare
         self.binding = secure.Binding(accepted.suite, accepted.up, accepted.down, is_client=True)
         self.sequences = {}
-        self.received = {}
+        self.received, self.early = {}, {}
         self.unacknowledged = []
         self.group = 0
         self.inbox = []
@@ -176,12 +176,19 @@ class Session:
                 self.inbox.append(frame)
             else:
                 answers.append(frames.acknowledge(channel, sequence, sent_time))
-                # What is lost or late on loopback comes again: taken in order, each once.
-                if sequence == self.received.get(channel, 0) + 1:
-                    self.received[channel] = sequence
-                    self.inbox.append(frame)
+                self.take_in_order(channel, sequence, frame)
         if answers:
             self.send_commands(answers)
+
+    def take_in_order(self, channel, sequence, frame):
+        """Each once. What came too early is acknowledged, so it does not come again, and waits."""
+        newest = self.received.get(channel, 0)
+        if sequence > newest:
+            self.early[channel, sequence] = frame
+        while (channel, newest + 1) in self.early:
+            newest += 1
+            self.inbox.append(self.early.pop((channel, newest)))
+            self.received[channel] = newest
 
     def until(self, condition):
         end = time.monotonic() + PATIENCE_S
@@ -200,8 +207,8 @@ class Session:
         self.inbox.remove(found)
         return found
 
-    def log_in(self, payload, movement=frames.NO_MOVEMENT):
-        self.send_reliable(frames.hello(FRAMES_VERSION, payload, movement))
+    def log_in(self, payload, movement=frames.NO_MOVEMENT, **offered):
+        self.send_reliable(frames.hello(FRAMES_VERSION, payload, movement, **offered))
         welcome = frames.read_welcome(self.frame(frames.WELCOME))
         assert welcome["version"] == FRAMES_VERSION
         return welcome

@@ -9,6 +9,7 @@ HELLO, WELCOME, REFUSE, CLOSE, PING, PONG, HANDLED = 1, 2, 3, 4, 7, 8, 9
 MESSAGE, SEGMENT, DATAGRAM = 16, 17, 19
 MESSAGE_MAX, SEGMENT_SIZE = 1140, 1132
 SENT_TIME = 0x8000
+CREDIT_MESSAGES = 256  # what HELLO says
 NO_MOVEMENT = (0, 0, 0)
 
 
@@ -45,26 +46,28 @@ def read_enet_datagram(datagram):
             need(channel == 0 and sequence == 0, "unsequenced, but not on channel 0")
             sequence = reader.number(2)
         frame = reader.take(reader.number(2))
-        need(1 <= len(frame) <= 1148, "size of the frame")
+        need(1 <= len(frame) <= 1146, "size of the frame")
         commands.append((command, channel, sequence, frame))
     need(1 <= len(commands) <= 32, "number of commands")
     return sent_time, commands
 
 
-def hello(version, login, movement=NO_MOVEMENT):
+def hello(version, login, movement=NO_MOVEMENT, features=0, requests=64):
     """Of movement: size of an input, ticks a second, lanes."""
     channels = b"".join(
         struct.pack("!BH", mode, fnv1a(name) & 0xFFFF)
         for mode, name in ((0, "reliable"), (1, "unreliable"))
     )
-    head = struct.pack("!BHIIHIHHBB", HELLO, version, 0, 0, 256, 1 << 20, *movement, 2)
+    head = struct.pack("!BHII", HELLO, version, features, 0)
+    head += struct.pack("!HIHHHBB", CREDIT_MESSAGES, 1 << 20, requests, *movement, 2)
     return head + channels + login
 
 
 def read_welcome(frame):
-    fields = struct.unpack("!BHIIIIHI", frame[:25])
+    fields = struct.unpack("!BHIIIIHIH", frame[:27])
     names = ("type", "version", "features", "heartbeat", "lost", "window", "messages", "bytes")
-    return dict(zip(names, fields)) | {"user_id": frame[25:41], "payload": frame[41:]}
+    names += ("requests",)
+    return dict(zip(names, fields)) | {"user_id": frame[27:43], "payload": frame[43:]}
 
 
 def message(channel, sequence, data):
@@ -99,6 +102,12 @@ def handled(channel, sequence):
 def close(code, text):
     words = text.encode()
     return struct.pack("!BIBIB", CLOSE, code, 0, 0, len(words)) + words
+
+
+def read_handled(frame):
+    """From channel to the newest message of it that was handled."""
+    need(len(frame) == 2 + 5 * frame[1], "size of HANDLED")
+    return dict(struct.iter_unpack("!BI", frame[2:]))
 
 
 def read_close(frame):

@@ -19,6 +19,7 @@ from server import Server
 ODD = b"".join(number.to_bytes(4, "big") for number in range(25_000))
 EVEN = ODD[: 3 * frames.SEGMENT_SIZE]
 EPOCH_STEP = 65_536
+REQUESTS = 2  # the channel behind those that the server declares
 attempt_numbers = itertools.count(time.time_ns() // 1_000_000)
 
 
@@ -27,7 +28,7 @@ class Conversation:
 
     def __init__(self, server, link):
         self.server = server
-        self.sent, self.newest = {}, 0
+        self.sent, self.newest, self.newest_request = {}, 0, 0
         self.heard, self.received, self.part, self.handled = {}, 0, b"", 0
         self.take(link)
 
@@ -80,7 +81,10 @@ class Conversation:
         self.link.until(lambda: not self.link.unacknowledged)
 
     def positions(self):
-        return [secure.Position(0, self.received, len(self.part), self.handled, self.newest)]
+        return [
+            secure.Position(0, self.received, len(self.part), self.handled, self.newest),
+            secure.Position(REQUESTS, 0, 0, 0, self.newest_request),
+        ]
 
     def attempt(self, **other):
         """To resume: with the truth, but for what is other."""
@@ -96,7 +100,10 @@ class Conversation:
         """Gives what the server has told."""
         self.take(link)
         self.ask()
-        (theirs,) = link.accepted.parameters.positions
+        theirs, requests = link.accepted.parameters.positions
+        assert requests == secure.Position(
+            REQUESTS, self.newest_request, 0, self.newest_request, 0
+        )
         assert theirs.channel == 0 and theirs.newest >= self.received
         assert theirs.handled <= theirs.received <= self.newest
         for number in range(theirs.received + 1, self.newest + 1):
@@ -197,7 +204,7 @@ def what_cannot_be_true_is_refused(server):
     talk.say(EVEN)
     talk.hear_all(5)
     talk.lose_link()
-    (true,) = talk.positions()
+    true, quiet = talk.positions()
     assert true == secure.Position(0, 5, 0, 3, 5)
     size = frames.SEGMENT_SIZE
     lies = [
@@ -211,9 +218,10 @@ def what_cannot_be_true_is_refused(server):
         [replace(true, received=3, filled=size)],
         [replace(true, newest=4)],
         [replace(true, channel=1)],
-        [true, replace(true, channel=1)],
-        [],
     ]
+    lies = [lie + [quiet] for lie in lies]
+    lies += [[true, replace(true, channel=1), quiet], [true], [quiet], []]
+    lies += [[true, replace(quiet, received=1)], [true, replace(quiet, channel=3)]]
     for lie in lies:
         said = talk.attempt(positions=lie).denied()
         assert said == (19, False), f"{said} to {lie}"
@@ -247,7 +255,7 @@ def others_are_refused(server):
         deny = talk.attempt(**how).deny()
         said = deny["code"], deny["hint"], deny["come_back"]
         assert said == (code, hint, come_back), f"row {number}: {said}"
-    for size in (0, secure.TICKET_SIZE, 404):
+    for size in (0, secure.TICKET_SIZE, 421):
         attempt = talk.attempt()
         head = attempt.head
         attempt.head = head[:62] + size.to_bytes(2, "big") + head[64:]
@@ -342,12 +350,14 @@ def conversation_of_another_process(server):
 
 def another_process_goes_on(server):
     dead, talk = conversation_of_another_process(server)
-    (theirs,) = talk.link.accepted.parameters.positions
+    theirs, requests = talk.link.accepted.parameters.positions
+    assert requests == secure.Position(REQUESTS, 0, 0, 0, 0)
     assert (theirs.channel, theirs.received, theirs.filled, theirs.newest) == (0, 5, 0, 5), theirs
     assert theirs.handled == 2, theirs
     talk.ask()
     talk.handled = theirs.handled
     talk.newest = theirs.received + EPOCH_STEP
+    talk.newest_request = EPOCH_STEP
     talk.say(b"anew")
     talk.hear_all(6)
     repeated = {number: dead.sent[number] for number in (3, 4, 5)}

@@ -36,7 +36,7 @@ TICKET_HEAD, TICKET_SIZE = 29, 105
 CREDENTIAL_AT = 64
 RESUME_AT = CREDENTIAL_AT + TICKET_SIZE
 AUTHENTICATOR_SIZE = 16
-CHANNELS_MAX = 16
+CHANNELS_MAX = 17  # with the one of requests
 WINDOW = 1024
 PHASE_BIT = 0x80
 NO_COOKIE = bytes(16)
@@ -327,7 +327,7 @@ def add_resume(head, chain, plain):
 def read_resume(opened, chain):
     """Of an OPEN of way 3: attempt, epoch and positions."""
     credential = read_open(opened)["credential"]
-    need(131 <= len(credential) <= 403, "size of the credential")
+    need(131 <= len(credential) <= 420, "size of the credential")
     key = resume_body_key(chain, opened[14:30])
     reader = Reader(unseal(CHACHA, key, 0, opened[:RESUME_AT], credential[TICKET_SIZE:]))
     attempt, epoch, positions = reader.number(8), reader.number(1), read_positions(reader)
@@ -423,7 +423,7 @@ class Accepted:
 
 def read_accept(datagram, opened, secret, schedule, suites):
     """opened: the OPEN it must answer; secret: of the client's ephemeral key."""
-    need(148 <= len(datagram) - ACCEPT_HEAD - AUTHENTICATOR_SIZE <= 420, "size")
+    need(148 <= len(datagram) - ACCEPT_HEAD - AUTHENTICATOR_SIZE <= 437, "size")
     head, sealed = datagram[:ACCEPT_HEAD], datagram[ACCEPT_HEAD:]
     suite = head[2]
     need(head[0] == ACCEPT and suite in (CHACHA, AES) and suites & 1 << suite, "suite")

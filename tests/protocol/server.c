@@ -1,26 +1,106 @@
 /*
- * What client.py, resume.py and move_client.py speak to: lets everybody in, and sends every login
- * and message back.
+ * What client.py, resume.py, move_client.py and requests.py speak to: lets everybody in, and sends
+ * every login and message back.
  *
- *     server DESCRIPTOR KEYS TICKETS [gaps | moves]
+ *     server DESCRIPTOR KEYS TICKETS [gaps | moves | requests]
  *
  * It serves on this UDP socket; KEYS is the key file of the login service, TICKETS that of its own
  * tickets, made if missing. With gaps it lets another process of a client go on. With moves it has
- * movement, and tells each session on channel 1 what its ticks were run with.
+ * movement, and tells each session on channel 1 what its ticks were run with. With requests it
+ * takes four of a client's at once, and lets another process go on; what it does with each type is
+ * below.
  *
- * The message "close" is answered with the end of its session, "stop" with the end of the server.
+ * The message "close" is answered with the end of its session, "stop" with the end of the server,
+ * "ask" with what became of asking this client (TYPE_OWN).
  */
 #include <belay/server.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MOVE_SIZE 8
-#define LANES     2
+#define MOVE_SIZE   8
+#define LANES       2
+#define REQUEST_MAX 4
+
+/* Of requests. Codes below 0 cannot be sent on, so 1000 - code is. */
+enum {
+    TYPE_REVERSE = 1,  /* answered at once: code 0, the data backwards */
+    TYPE_NEVER = 2,    /* not answered */
+    TYPE_LATER = 3,    /* answered behind the next request: code 404, no data */
+    TYPE_ASK_BACK = 4, /* answered with what TYPE_OWN was answered, asked with the same data and
+                          deadline */
+    TYPE_CANCEL = 5,   /* answered with code 0 once the newest of TYPE_OWN has been cancelled */
+    TYPE_OWN = 9,      /* what the server asks */
+};
+
+static belay_request later; /* the TYPE_LATER that waits for the next request, or 0 */
+static belay_request own;   /* the newest of TYPE_OWN, or 0 */
 
 static bool says(const struct belay_event *event, const char *text) {
     return event->message.size == strlen(text) &&
            memcmp(event->message.data, text, event->message.size) == 0;
+}
+
+static void answer_backwards(struct belay_server *server, const struct belay_request_event *asked) {
+    const uint8_t *data = asked->data;
+    uint8_t *backwards = malloc(asked->size + 1);
+    if (!backwards) {
+        return;
+    }
+    for (size_t i = 0; i < asked->size; i++) {
+        backwards[i] = data[asked->size - 1 - i];
+    }
+    belay_server_reply(server, asked->id, 0, backwards, asked->size);
+    free(backwards);
+}
+
+static void answer_request(struct belay_server *server, belay_session session,
+                           const struct belay_request_event *asked) {
+    belay_request earlier = later;
+    later = 0;
+    switch (asked->type) {
+    case TYPE_REVERSE:
+        answer_backwards(server, asked);
+        break;
+    case TYPE_LATER:
+        later = asked->id;
+        break;
+    case TYPE_ASK_BACK:
+        belay_server_request(server, session, TYPE_OWN, asked->data, asked->size,
+                             asked->deadline_ms, asked->id, &own);
+        break;
+    case TYPE_CANCEL:
+        belay_server_cancel(server, own);
+        belay_server_reply(server, asked->id, 0, NULL, 0);
+        break;
+    default:
+        break;
+    }
+    if (earlier) {
+        belay_server_reply(server, earlier, 404, NULL, 0);
+    }
+}
+
+/** The answer to a request of the server's own, for whom it was made: a request, or "ask". */
+static void pass_on(struct belay_server *server, belay_session session,
+                    const struct belay_reply_event *reply) {
+    int32_t code = reply->code < 0 ? 1000 - reply->code : reply->code;
+    char text[32];
+    if (reply->cookie != 0) {
+        belay_server_reply(server, reply->cookie, code, reply->data, reply->size);
+        return;
+    }
+    snprintf(text, sizeof text, "answered %d", (int)code);
+    belay_server_send(server, session, 0, text, strlen(text));
+}
+
+static void ask(struct belay_server *server, belay_session session) {
+    enum belay_result result =
+        belay_server_request(server, session, TYPE_OWN, "who?", 4, BELAY_FOREVER, 0, &own);
+    char text[256];
+    snprintf(text, sizeof text, "%s: %s", belay_result_name(result),
+             result == BELAY_OK ? "asked" : belay_error());
+    belay_server_send(server, session, 0, text, strlen(text));
 }
 
 /** False: it is time to stop. */
@@ -38,9 +118,19 @@ static bool answer(struct belay_server *server, const struct belay_event *event)
             belay_server_close(server, event->session, &reason);
             return true;
         }
+        if (says(event, "ask")) {
+            ask(server, event->session);
+            return true;
+        }
         belay_server_send(server, event->session, event->message.channel, event->message.data,
                           event->message.size);
         return !says(event, "stop");
+    case BELAY_EVENT_REQUEST:
+        answer_request(server, event->session, &event->request);
+        return true;
+    case BELAY_EVENT_REPLY:
+        pass_on(server, event->session, &event->reply);
+        return true;
     case BELAY_EVENT_CLOSED:
         printf("closed: %s\n", event->closed.reason->text);
         return true;
@@ -81,17 +171,22 @@ int main(int argc, char **argv) {
     struct belay_event event;
     bool goes_on = true;
     if (argc < 4) {
-        fprintf(stderr, "usage: server DESCRIPTOR KEYS TICKETS [gaps | moves]\n");
+        fprintf(stderr, "usage: server DESCRIPTOR KEYS TICKETS [gaps | moves | requests]\n");
         return 2;
     }
     opts.socket = (belay_socket)atoi(argv[1]);
     opts.adopt = true;
     opts.token_keys = argv[2];
     opts.ticket_key_file = argv[3];
-    opts.accept_gaps = argc > 4 && strcmp(argv[4], "gaps") == 0;
-    bool moves = argc > 4 && strcmp(argv[4], "moves") == 0;
+    const char *option = argc > 4 ? argv[4] : "";
+    bool moves = strcmp(option, "moves") == 0;
+    opts.accept_gaps = strcmp(option, "gaps") == 0;
     if (moves) {
         opts.move = (struct belay_move_opts){.size = MOVE_SIZE, .lanes = LANES};
+    }
+    if (strcmp(option, "requests") == 0) {
+        opts.request_max = REQUEST_MAX;
+        opts.accept_gaps = true;
     }
     opts.admit = BELAY_ADMIT_TOKEN | BELAY_ADMIT_KEY;
     opts.name = "eu-1";

@@ -777,10 +777,10 @@ START_TEST(no_answer_is_larger_than_its_question) {
     ck_assert_uint_eq(reply.size, BL_RETRY_SIZE);
     take_cookie(&caller);
     reply = knock(&caller);
-    ck_assert_uint_eq(reply.size,
-                      BL_ACCEPT_SIZE_MAX - 16 * BL_POSITION_SIZE); /* a login tells none */
-    host.told.count = 16;
-    for (uint8_t i = 0; i < 16; i++) {
+    ck_assert_uint_eq(reply.size, BL_ACCEPT_SIZE_MAX -
+                                      BL_STREAMS_MAX * BL_POSITION_SIZE); /* a login tells none */
+    host.told.count = BL_STREAMS_MAX;
+    for (uint8_t i = 0; i < BL_STREAMS_MAX; i++) {
         host.told.channels[i].channel = i;
     }
     come_with_fresh_ticket(&caller);

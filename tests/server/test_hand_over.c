@@ -285,6 +285,121 @@ START_TEST(a_session_of_two_processes_of_its_client_is_handed_over) {
 }
 END_TEST
 
+/* ---- requests */
+
+/** As many end as were asked, in their order, with this code at last. */
+static void ck_assert_ended(const struct questions *questions, int32_t code) {
+    must_come(questions->ended == questions->wanted);
+    run_for(50);
+    ck_assert_uint_eq(questions->ended, questions->wanted);
+    ck_assert_uint_eq(questions->wrong, 0);
+    ck_assert_int_eq(questions->code, code);
+}
+
+START_TEST(the_next_process_gets_the_answer_to_what_the_old_one_asked) {
+    open_all(1);
+    struct questions *ask = &board->seats[0].ask_down;
+    players[0].silent = true;
+    ask->deadline_ms = BELAY_FOREVER;
+    ask->wanted = 1;
+    must_come(ask->shown == 1);
+    restart();
+    run_for(100);
+    ck_assert_uint_eq(ask->ended, 0);
+    ck_assert_int_eq(belay_client_reply(players[0].it, players[0].newest, ANSWER, NULL, 0),
+                     BELAY_OK);
+    ck_assert_ended(ask, ANSWER);
+    ck_assert_uint_eq(ask->shown, 1);
+    players[0].silent = false;
+    ask->wanted = 2 * BELAY_REQUESTS_DEFAULT; /* more than may wait: both sides count alike */
+    ck_assert_ended(ask, ANSWER);
+    ck_assert_all_resumed(1);
+}
+END_TEST
+
+START_TEST(an_answer_that_the_old_process_did_not_poll_the_next_one_gets) {
+    open_all(1);
+    struct questions *ask = &board->seats[0].ask_down;
+    board->deaf = true;
+    ask->wanted = 5;
+    must_come(ask->shown == 5);
+    run_for(100);
+    ck_assert_uint_eq(ask->ended, 0);
+    restart();
+    board->deaf = false;
+    ck_assert_ended(ask, ANSWER);
+    ck_assert_uint_eq(ask->shown, 5);
+    ck_assert_all_resumed(1);
+}
+END_TEST
+
+START_TEST(a_deadline_passes_in_the_next_process) {
+    open_all(1);
+    struct questions *ask = &board->seats[0].ask_down;
+    bl_time began = bl_clock_monotonic();
+    players[0].silent = true;
+    ask->deadline_ms = 1000;
+    ask->wanted = 1;
+    must_come(ask->shown == 1);
+    restart();
+    ck_assert_ended(ask, BELAY_REPLY_DEADLINE);
+    ck_assert_int_ge(bl_clock_monotonic() - began, 1000 * BL_MILLISECOND);
+    ck_assert_int_eq(belay_client_reply(players[0].it, players[0].newest, 0, NULL, 0),
+                     BELAY_E_GONE);
+    ck_assert_all_resumed(1);
+}
+END_TEST
+
+START_TEST(an_end_that_the_old_process_did_not_poll_is_told_once) {
+    open_all(1);
+    struct questions *ask = &board->seats[0].ask_down;
+    players[0].silent = true;
+    board->deaf = true;
+    ask->deadline_ms = 100;
+    ask->wanted = 3;
+    must_come(ask->shown == 3);
+    run_for(200);
+    restart();
+    board->deaf = false;
+    ck_assert_ended(ask, BELAY_REPLY_DEADLINE);
+    ck_assert_all_resumed(1);
+}
+END_TEST
+
+START_TEST(what_the_old_process_was_shown_and_did_not_answer_is_lost) {
+    open_all(1);
+    struct questions *ask = &board->seats[0].ask_up;
+    board->silent = true;
+    ask->deadline_ms = BELAY_FOREVER;
+    ask->wanted = 3;
+    must_come(ask->shown == 3);
+    restart();
+    ck_assert_ended(ask, BELAY_REPLY_LOST);
+    ck_assert_uint_eq(ask->shown, 3);
+    board->silent = false;
+    ask->wanted = 3 + 2 * BELAY_REQUESTS_DEFAULT;
+    ck_assert_ended(ask, 0);
+    ck_assert_all_resumed(1);
+}
+END_TEST
+
+START_TEST(what_the_old_process_was_not_shown_the_next_one_is) {
+    open_all(1);
+    struct questions *ask = &board->seats[0].ask_up;
+    board->deaf = true;
+    ask->deadline_ms = BELAY_FOREVER;
+    ask->wanted = 3;
+    run_for(100);
+    ck_assert_uint_eq(ask->asked, 3);
+    ck_assert_uint_eq(ask->shown, 0);
+    restart();
+    board->deaf = false;
+    ck_assert_ended(ask, 0);
+    ck_assert_uint_eq(ask->shown, 3);
+    ck_assert_all_resumed(1);
+}
+END_TEST
+
 /* ---- restarts that fail */
 
 /** Goes on as if nothing had been, and can still hand over. */
@@ -552,6 +667,12 @@ static void add_tests(TCase *tests) {
     tcase_add_loop_test(tests, a_clients_next_process_comes_in_with_a_ticket_of_either_server, 0,
                         2);
     tcase_add_test(tests, a_session_of_two_processes_of_its_client_is_handed_over);
+    tcase_add_test(tests, the_next_process_gets_the_answer_to_what_the_old_one_asked);
+    tcase_add_test(tests, an_answer_that_the_old_process_did_not_poll_the_next_one_gets);
+    tcase_add_test(tests, a_deadline_passes_in_the_next_process);
+    tcase_add_test(tests, an_end_that_the_old_process_did_not_poll_is_told_once);
+    tcase_add_test(tests, what_the_old_process_was_shown_and_did_not_answer_is_lost);
+    tcase_add_test(tests, what_the_old_process_was_not_shown_the_next_one_is);
     tcase_add_loop_test(tests, a_successor_that_fails_is_none, 0, COUNT_OF(bad_successors));
     tcase_add_test(tests, a_successor_that_never_comes_is_waited_for_while_serving);
     tcase_add_loop_test(tests, a_successor_with_other_options_cannot_start_and_the_old_one_goes_on,

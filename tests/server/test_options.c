@@ -43,6 +43,7 @@ static const struct refused {
     {{.shards = 1}, BELAY_E_INVALID, "shards"},
     {{.session_max = BELAY_SESSIONS_MAX + 1}, BELAY_E_INVALID, "session_max"},
     {{.session_max = UINT32_MAX}, BELAY_E_INVALID, "session_max"},
+    {{.request_max = BELAY_REQUESTS_MAX + 1}, BELAY_E_INVALID, "request_max"},
     {{.channel_count = 1}, BELAY_E_INVALID, "channels"},
     {{.channels = &sound}, BELAY_E_INVALID, "channel_count"},
     {{.channels = many, .channel_count = BELAY_CHANNELS_MAX + 1}, BELAY_E_INVALID, "channel_count"},
@@ -112,6 +113,7 @@ START_TEST(a_limit_may_be_forever) {
     opts.listen = "127.0.0.1:0";
     opts.heartbeat_ms = opts.lost_ms = opts.login_ms = opts.resume_window_ms = BELAY_FOREVER;
     opts.session_max = BELAY_SESSIONS_MAX;
+    opts.request_max = BELAY_REQUESTS_MAX;
     ck_assert_msg(belay_server_start(&server, &opts) == BELAY_OK, "%s", belay_error());
     ck_assert_int_eq(belay_server_service(server, 0), BELAY_OK);
     belay_server_destroy(server);

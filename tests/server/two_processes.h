@@ -38,9 +38,18 @@ struct way {
     _Atomic uint32_t repeated, missed, damaged, returned;
 };
 
+/** Requests one way of one client, numbered from 1 by their cookies. */
+struct questions {
+    _Atomic uint32_t wanted, deadline_ms; /* how many are to be asked, each with this */
+    _Atomic uint32_t asked, shown, ended;
+    _Atomic uint32_t wrong; /* ends of another than the next one */
+    _Atomic int32_t code;   /* of the last end */
+};
+
 /** What the servers know of a client. */
 struct seat {
     struct way up[CHANNEL_COUNT], down[CHANNEL_COUNT];
+    struct questions ask_up, ask_down;
     _Atomic uint32_t logins, opens, downs, resumes, closes, gaps;
     _Atomic uint32_t reason;  /* of the last close */
     _Atomic uint32_t process; /* that told OPEN last */
@@ -49,7 +58,7 @@ struct seat {
 struct board {
     _Atomic uint32_t process; /* that serves: 1, 2 and so on */
     _Atomic uint16_t port;
-    _Atomic bool deaf, quit;          /* orders: do not poll; end */
+    _Atomic bool deaf, quit, silent;  /* orders: do not poll; end; answer no request */
     _Atomic uint32_t asked, answered; /* hand-overs */
     _Atomic int result;               /* of the last one */
     char words[256];
@@ -65,7 +74,9 @@ struct player {
     struct belay_client *it;
     bool asleep; /* it does nothing at all */
     bool deaf;   /* it does not poll */
+    bool silent; /* it answers no request */
     bool open;
+    belay_request newest; /* that it was shown */
     uint32_t opens, downs, resumes, closes, gaps, reason;
     uint8_t ticket[BELAY_TICKET_SIZE_MAX];
     size_t ticket_size;
@@ -116,6 +127,16 @@ static void read_message(struct way *way, const uint8_t *data, size_t size) {
     way->missed += number - way->newest - 1;
     way->newest = number;
     way->received++;
+}
+
+/* ---- requests */
+
+#define ANSWER 7 /* of clients, as a code */
+
+static void take_end(struct questions *questions, const struct belay_reply_event *reply) {
+    questions->wrong += reply->cookie != questions->ended + 1;
+    questions->code = reply->code;
+    questions->ended++;
 }
 
 /* ---- the servers */
@@ -172,8 +193,29 @@ static void take_event(struct belay_server *server, const struct belay_event *ev
     case BELAY_EVENT_RETURNED:
         seat->down[event->returned.channel].returned++;
         break;
+    case BELAY_EVENT_REQUEST:
+        seat->ask_up.shown++;
+        if (!board->silent) {
+            belay_server_reply(server, event->request.id, 0, NULL, 0);
+        }
+        break;
+    case BELAY_EVENT_REPLY:
+        take_end(&seat->ask_down, &event->reply);
+        break;
     default:
         break;
+    }
+}
+
+static void ask_what_is_wanted(struct belay_server *server) {
+    for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+        belay_session session = belay_server_find(server, (const uint8_t[16]){(uint8_t)(i + 1)});
+        struct questions *ask = &board->seats[i].ask_down;
+        while (session != 0 && ask->asked < ask->wanted &&
+               belay_server_request(server, session, 1, NULL, 0, ask->deadline_ms, ask->asked + 1,
+                                    NULL) == BELAY_OK) {
+            ask->asked++;
+        }
     }
 }
 
@@ -228,6 +270,7 @@ static void serve(struct belay_server *server) {
             take_event(server, &event);
         }
         send_what_is_wanted(server);
+        ask_what_is_wanted(server);
         if (board->asked != board->answered && do_hand_over(server)) {
             return;
         }
@@ -332,6 +375,16 @@ static void take_news(unsigned index, const struct belay_event *event) {
     case BELAY_EVENT_RETURNED:
         board->seats[index].up[event->returned.channel].returned++;
         break;
+    case BELAY_EVENT_REQUEST:
+        board->seats[index].ask_down.shown++;
+        player->newest = event->request.id;
+        if (!player->silent) {
+            belay_client_reply(player->it, player->newest, ANSWER, NULL, 0);
+        }
+        break;
+    case BELAY_EVENT_REPLY:
+        take_end(&board->seats[index].ask_up, &event->reply);
+        break;
     default:
         break;
     }
@@ -339,6 +392,12 @@ static void take_news(unsigned index, const struct belay_event *event) {
 
 static void say_what_is_wanted(unsigned index) {
     static uint8_t data[BELAY_MESSAGE_MAX];
+    struct questions *ask = &board->seats[index].ask_up;
+    while (players[index].opens > 0 && ask->asked < ask->wanted &&
+           belay_client_request(players[index].it, 1, NULL, 0, ask->deadline_ms, ask->asked + 1,
+                                NULL) == BELAY_OK) {
+        ask->asked++;
+    }
     for (uint8_t channel = 0; players[index].opens > 0 && channel < CHANNEL_COUNT; channel++) {
         struct way *way = &board->seats[index].up[channel];
         while (way->sent < way->wanted && belay_client_send(players[index].it, channel, data,

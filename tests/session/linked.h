@@ -220,6 +220,7 @@ static inline void feed_welcome(struct bl_session *session) {
         .resume_window_ms = 60000,
         .credit_messages = BELAY_CREDIT_MESSAGES,
         .credit_bytes = BELAY_CREDIT_BYTES,
+        .requests = BELAY_REQUESTS_DEFAULT,
         .payload = (const uint8_t *)"welcome",
         .payload_size = 7,
     };

@@ -35,7 +35,9 @@ static inline void lone_start(struct lone *lone, enum bl_role role) {
                         .resume_window = bl_from_ms(BELAY_RESUME_WINDOW_MS_DEFAULT),
                         .send_messages = BELAY_SEND_MESSAGES_DEFAULT,
                         .send_bytes = BELAY_SEND_BYTES_DEFAULT,
-                        .credit = {.messages = BELAY_CREDIT_MESSAGES, .bytes = BELAY_CREDIT_BYTES},
+                        .credit = {.messages = BELAY_CREDIT_MESSAGES,
+                                   .requests = BELAY_REQUESTS_DEFAULT,
+                                   .bytes = BELAY_CREDIT_BYTES},
                     },
             },
     };
@@ -47,6 +49,7 @@ static inline void lone_start(struct lone *lone, enum bl_role role) {
     lone->shared.wheel = &lone->wheel;
     lone->shared.random = &lone->random;
     lone->shared.stats = &lone->stats;
+    bl_slot_map_init(&lone->shared.requests, &lone->memory, UINT32_MAX);
     ck_assert_int_eq(bl_shared_set_channels(&lone->shared, NULL, 0), BELAY_OK);
 }
 
@@ -79,6 +82,7 @@ static inline size_t write_hello(uint8_t frame[BL_FRAME_SIZE_MAX], const struct 
         .features = BL_FEATURES_KNOWN,
         .credit_messages = BELAY_CREDIT_MESSAGES,
         .credit_bytes = BELAY_CREDIT_BYTES,
+        .requests = BELAY_REQUESTS_DEFAULT,
         .channel_count = shared->channel_count,
         .login = (const uint8_t *)"alice",
         .login_size = 5,

@@ -72,6 +72,12 @@ static void say(struct bl_session *session, uint8_t channel, size_t size) {
     ck_assert_int_eq(bl_session_send(session, channel, data, size), BELAY_OK);
 }
 
+static void ask(struct bl_session *session) {
+    const struct bl_question question = {
+        .type = 28, .data = {"what", 4}, .deadline_ms = BELAY_FOREVER, .cookie = 0x2300000023};
+    ck_assert_int_eq(bl_request_ask(session, &question, NULL), BELAY_OK);
+}
+
 /** Of every kind of thing that a record has, something, and no two numbers alike. */
 static struct bl_session *fill_session(void) {
     struct bl_session *session = log_in(1);
@@ -79,12 +85,13 @@ static struct bl_session *fill_session(void) {
     session->generation = 11;
     session->attempt_generation = 12;
     session->attempt = 0x1300000013;
-    session->features = BL_FEATURE_EXPIRY;
+    session->features = BL_FEATURE_EXPIRY | BL_FEATURE_REQUESTS;
     session->heartbeat = bl_from_ms(1401);
     session->lost = bl_from_ms(1501);
     session->resume_window = bl_from_ms(1601);
     session->peer_credit.messages = 17;
     session->peer_credit.bytes = 180000;
+    session->peer_credit.requests = 16;
     session->resumes = 19;
     session->migrations = 20;
     session->messages_in = 0x2100000021;
@@ -103,6 +110,7 @@ static struct bl_session *fill_session(void) {
     session->queued_messages++;
     session->expired_messages++;
     at[CHAT].send.begun = at[CHAT].send.sent = 0xffffffff;
+    ask(session);
     return session;
 }
 
@@ -184,6 +192,8 @@ START_TEST(every_field_is_read_as_it_was_written) {
     ck_assert_int_eq(is->resume_window, was->resume_window);
     ck_assert_uint_eq(is->peer_credit.messages, was->peer_credit.messages);
     ck_assert_uint_eq(is->peer_credit.bytes, was->peer_credit.bytes);
+    ck_assert_uint_eq(is->peer_credit.requests, was->peer_credit.requests);
+    ck_assert_uint_eq(is->requests.asked.count, was->requests.asked.count);
     ck_assert_uint_eq(is->resumes, was->resumes);
     ck_assert_uint_eq(is->migrations, was->migrations);
     ck_assert_uint_eq(is->messages_in, was->messages_in);
@@ -196,6 +206,7 @@ START_TEST(every_field_is_read_as_it_was_written) {
     ck_assert_uint_eq(is->waiting, was->waiting);
     ck_assert_uint_eq(next.lone.shared.room.used, old.lone.shared.room.used);
     ck_assert_same_channels(was, is);
+    ck_assert_same_stream(&bl_request_stream(was)->send, &bl_request_stream(is)->send);
 }
 END_TEST
 
@@ -231,6 +242,10 @@ START_TEST(who_is_not_resumed_has_timed_out_after_the_window) {
     ck_assert(bl_poll(&next.lone.shared, &event));
     ck_assert(!bl_poll(&next.lone.shared, &event));
     lone_advance(&next.lone, 2 * BL_MILLISECOND);
+    ck_assert(bl_poll(&next.lone.shared, &event));
+    ck_assert_int_eq(event.type, BELAY_EVENT_REPLY);
+    ck_assert_int_eq(event.reply.code, BELAY_REPLY_GONE);
+    ck_assert_uint_eq(event.reply.cookie, 0x2300000023);
     ck_assert(bl_poll(&next.lone.shared, &event));
     ck_assert_int_eq(event.type, BELAY_EVENT_CLOSED);
     ck_assert_uint_eq(event.closed.reason->code, BELAY_REASON_TIMEOUT);

@@ -419,12 +419,13 @@ START_TEST(a_skip_without_memory_changes_nothing) {
 END_TEST
 
 static enum belay_result replace(const void *text, size_t size, uint32_t *replaced_size) {
-    struct bl_outgoing *found = bl_send_stream_find(&stream, text, size);
+    const struct bl_payload payload = {.data = {text, size}};
+    struct bl_outgoing *found = bl_send_stream_find(&stream, &payload);
     if (found == NULL) {
         return BELAY_E_WOULD_BLOCK;
     }
     *replaced_size = found->size;
-    return bl_send_stream_replace(&stream, found, text, size, BL_TIME_NEVER);
+    return bl_send_stream_replace(&stream, found, &payload, BL_TIME_NEVER);
 }
 
 static void push_text(const char *text) {

@@ -50,6 +50,8 @@ struct end {
     uint32_t code, unacked, undelivered;
     uint32_t loose_sent, loose_polled; /* on unreliable channels */
     struct lane lanes[BELAY_CHANNELS_MAX];
+    belay_request *requests; /* made, and not ended */
+    uint32_t request_count, request_max;
 };
 
 struct audit {
@@ -205,6 +207,7 @@ static void free_end(struct end *end) {
         free(end->lanes[i].lost_out.at);
         free(end->lanes[i].lost_in.at);
     }
+    free(end->requests);
     free(end);
 }
 
@@ -504,6 +507,9 @@ static void take_closed(struct audit *audit, struct end *end,
     end->unacked = closed->unacked;
     end->undelivered = closed->undelivered;
     compare_sent(audit, end, closed->info->sequence_out);
+    if (end->request_count > 0) {
+        complain(audit, end, -1, "CLOSED before the REPLY to %u requests", end->request_count);
+    }
     uint32_t known = closed->info->handled_out + closed->unacked;
     uint32_t returned = 0; /* an expired one is told at once, and counts as handled later */
     for (unsigned i = 0; i < BELAY_CHANNELS_MAX; i++) {
@@ -532,6 +538,39 @@ static void take_resumed(struct end *end, const struct belay_resumed_event *resu
     }
 }
 
+void audit_request(struct audit *audit, const void *party, belay_session session,
+                   belay_request request) {
+    struct end *end = end_of(audit, party, session);
+    if (end == NULL) {
+        return;
+    }
+    if (end->request_count == end->request_max) {
+        end->request_max = 2 * end->request_max + 16;
+        end->requests = realloc(end->requests, end->request_max * sizeof *end->requests);
+        if (end->requests == NULL) {
+            abort();
+        }
+    }
+    end->requests[end->request_count++] = request;
+}
+
+static void take_reply(struct audit *audit, struct end *end,
+                       const struct belay_reply_event *reply) {
+    uint32_t at = 0;
+    while (at < end->request_count && end->requests[at] != reply->id) {
+        at++;
+    }
+    if (at == end->request_count) {
+        complain(audit, end, -1, "a REPLY that nobody waits for, code %d", (int)reply->code);
+    } else if (at > 0 && reply->code == BELAY_REPLY_GONE) {
+        complain(audit, end, -1, "a request ended with the session before an older one");
+    } else {
+        end->request_count--;
+        memmove(&end->requests[at], &end->requests[at + 1],
+                (end->request_count - at) * sizeof *end->requests);
+    }
+}
+
 void audit_event(struct audit *audit, const void *party, const struct belay_event *event) {
     struct end *end = end_of(audit, party, event->session);
     if (end == NULL) {
@@ -557,6 +596,9 @@ void audit_event(struct audit *audit, const void *party, const struct belay_even
         break;
     case BELAY_EVENT_CLOSED:
         take_closed(audit, end, &event->closed);
+        break;
+    case BELAY_EVENT_REPLY:
+        take_reply(audit, end, &event->reply);
         break;
     case BELAY_EVENT_RESUMED:
         take_resumed(end, &event->resumed);

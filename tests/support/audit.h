@@ -52,6 +52,10 @@ void audit_leave(struct audit *audit, const void *party);
 /** send() took a message. @param numbers by how much that raised sequence_out */
 void audit_send(struct audit *audit, const void *party, belay_session session, uint8_t channel,
                 uint32_t numbers);
+/** request() took one. Exactly one REPLY must tell of its end, before CLOSED; those that end with
+ * the session, in the order in which they were made. */
+void audit_request(struct audit *audit, const void *party, belay_session session,
+                   belay_request request);
 /** poll() gave an event. */
 void audit_event(struct audit *audit, const void *party, const struct belay_event *event);
 /** Compares a live session's own counts with the books. */

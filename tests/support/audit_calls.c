@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct audit *books;
@@ -39,6 +40,32 @@ enum belay_result __real_belay_server_send(struct belay_server *server, belay_se
                                            uint8_t channel, const void *data, size_t size);
 enum belay_result __wrap_belay_server_send(struct belay_server *server, belay_session session,
                                            uint8_t channel, const void *data, size_t size);
+enum belay_result __real_belay_client_request(struct belay_client *client, uint32_t type,
+                                              const void *data, size_t size, uint32_t deadline_ms,
+                                              uint64_t cookie, belay_request *out);
+enum belay_result __wrap_belay_client_request(struct belay_client *client, uint32_t type,
+                                              const void *data, size_t size, uint32_t deadline_ms,
+                                              uint64_t cookie, belay_request *out);
+enum belay_result __real_belay_server_request(struct belay_server *server, belay_session session,
+                                              uint32_t type, const void *data, size_t size,
+                                              uint32_t deadline_ms, uint64_t cookie,
+                                              belay_request *out);
+enum belay_result __wrap_belay_server_request(struct belay_server *server, belay_session session,
+                                              uint32_t type, const void *data, size_t size,
+                                              uint32_t deadline_ms, uint64_t cookie,
+                                              belay_request *out);
+enum belay_result __real_belay_server_subscribe(struct belay_server *server, belay_session session,
+                                                belay_topic topic);
+enum belay_result __wrap_belay_server_subscribe(struct belay_server *server, belay_session session,
+                                                belay_topic topic);
+enum belay_result __real_belay_server_publish(struct belay_server *server, belay_topic topic,
+                                              uint8_t channel, const void *data, size_t size);
+enum belay_result __wrap_belay_server_publish(struct belay_server *server, belay_topic topic,
+                                              uint8_t channel, const void *data, size_t size);
+enum belay_result __real_belay_server_retain(struct belay_server *server, belay_topic topic,
+                                             uint8_t channel, const void *data, size_t size);
+enum belay_result __wrap_belay_server_retain(struct belay_server *server, belay_topic topic,
+                                             uint8_t channel, const void *data, size_t size);
 bool __real_belay_client_poll(struct belay_client *client, struct belay_event *event);
 bool __wrap_belay_client_poll(struct belay_client *client, struct belay_event *event);
 bool __real_belay_server_poll(struct belay_server *server, struct belay_event *event);
@@ -145,6 +172,25 @@ enum belay_result __wrap_belay_client_send(struct belay_client *client, uint8_t 
     return result;
 }
 
+enum belay_result __wrap_belay_client_request(struct belay_client *client, uint32_t type,
+                                              const void *data, size_t size, uint32_t deadline_ms,
+                                              uint64_t cookie, belay_request *out) {
+    struct belay_session_info info = BELAY_SESSION_INFO_INIT;
+    belay_request made;
+    pthread_mutex_lock(&mutex);
+    enum belay_result result =
+        __real_belay_client_request(client, type, data, size, deadline_ms, cookie, &made);
+    if (result == BELAY_OK && books != NULL) {
+        belay_client_info(client, &info);
+        audit_request(books, client, info.session, made);
+    }
+    if (result == BELAY_OK && out != NULL) {
+        *out = made;
+    }
+    leave();
+    return result;
+}
+
 bool __wrap_belay_client_poll(struct belay_client *client, struct belay_event *event) {
     bool polled = __real_belay_client_poll(client, event);
     if (polled) {
@@ -192,6 +238,89 @@ enum belay_result __wrap_belay_server_send(struct belay_server *server, belay_se
         (void)belay_server_info(server, session, &after);
         audit_send(books, server, session, channel, after.sequence_out - before.sequence_out);
     }
+    leave();
+    return result;
+}
+
+enum belay_result __wrap_belay_server_request(struct belay_server *server, belay_session session,
+                                              uint32_t type, const void *data, size_t size,
+                                              uint32_t deadline_ms, uint64_t cookie,
+                                              belay_request *out) {
+    belay_request made;
+    pthread_mutex_lock(&mutex);
+    enum belay_result result =
+        __real_belay_server_request(server, session, type, data, size, deadline_ms, cookie, &made);
+    if (result == BELAY_OK && books != NULL) {
+        audit_request(books, server, session, made);
+    }
+    if (result == BELAY_OK && out != NULL) {
+        *out = made;
+    }
+    leave();
+    return result;
+}
+
+/** What each session has sent so far, to see what a call that is about many has sent. */
+struct snapshot {
+    uint32_t count;
+    struct belay_session_info *sessions;
+};
+
+static struct snapshot look_at_all(struct belay_server *server) {
+    struct snapshot all = {0};
+    for (belay_session at = 0; (at = belay_server_next(server, at)) != 0;) {
+        struct belay_session_info info = BELAY_SESSION_INFO_INIT;
+        if (belay_server_info(server, at, &info) == BELAY_OK) {
+            all.sessions = realloc(all.sessions, (all.count + 1) * sizeof info);
+            ck_assert_ptr_nonnull(all.sessions);
+            all.sessions[all.count++] = info;
+        }
+    }
+    return all;
+}
+
+/** @param channel  of what was retained, where a subscription is looked at: as last retained */
+static void note_sent(struct belay_server *server, struct snapshot *before, uint8_t channel) {
+    for (uint32_t i = 0; i < before->count && books != NULL; i++) {
+        const struct belay_session_info *was = &before->sessions[i];
+        struct belay_session_info is = BELAY_SESSION_INFO_INIT;
+        if (belay_server_info(server, was->session, &is) == BELAY_OK &&
+            is.messages_out > was->messages_out) {
+            audit_send(books, server, was->session, channel, is.sequence_out - was->sequence_out);
+        }
+    }
+    free(before->sessions);
+}
+
+static uint8_t retained_channel;
+
+enum belay_result __wrap_belay_server_subscribe(struct belay_server *server, belay_session session,
+                                                belay_topic topic) {
+    pthread_mutex_lock(&mutex);
+    struct snapshot before = look_at_all(server);
+    enum belay_result result = __real_belay_server_subscribe(server, session, topic);
+    note_sent(server, &before, retained_channel);
+    leave();
+    return result;
+}
+
+enum belay_result __wrap_belay_server_publish(struct belay_server *server, belay_topic topic,
+                                              uint8_t channel, const void *data, size_t size) {
+    pthread_mutex_lock(&mutex);
+    struct snapshot before = look_at_all(server);
+    enum belay_result result = __real_belay_server_publish(server, topic, channel, data, size);
+    note_sent(server, &before, channel);
+    leave();
+    return result;
+}
+
+enum belay_result __wrap_belay_server_retain(struct belay_server *server, belay_topic topic,
+                                             uint8_t channel, const void *data, size_t size) {
+    pthread_mutex_lock(&mutex);
+    struct snapshot before = look_at_all(server);
+    enum belay_result result = __real_belay_server_retain(server, topic, channel, data, size);
+    note_sent(server, &before, channel);
+    retained_channel = channel; /* tests retain on one channel */
     leave();
     return result;
 }

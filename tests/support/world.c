@@ -469,6 +469,7 @@ static void step_client(struct world *world, unsigned index, uint32_t wait_ms) {
     must(belay_client_service(client->it, wait_ms) == BELAY_OK);
     while (!client->deaf && belay_client_poll(client->it, &event)) {
         if (world->watch != NULL) {
+            world->watched = index;
             world->watch(world, CLIENT, &event);
         }
         write_down(world, CLIENT, (int)index, &event);

@@ -93,7 +93,8 @@ struct world {
     void (*each_step)(struct world *world);
     /** Sees each event before it is written down. */
     void (*watch)(struct world *world, enum world_side side, const struct belay_event *event);
-    void *user; /* the test's */
+    unsigned watched; /* whose event it is, of a client */
+    void *user;       /* the test's */
 
     size_t memory_before;
 

@@ -101,7 +101,7 @@ static const struct golden {
                .credential = LENT(TEXT_512 TEXT_512 TEXT_128), .credential_size = 1088}}},
     {"ACCEPT", BYTES("\x02" "\x00" "\x01" NONCE NONCE_2 KEY), 67, 67 + 147 + 16,
      {.accept = {.suite = 1, .nonce = NONCE, .server_nonce = NONCE_2, .key = KEY}},
-     67 + 147 + 1 + 16 * 17 + 16},
+     67 + 147 + 1 + 17 * 17 + 16},
     {"RETRY", BYTES("\x03" "\x00" NONCE COOKIE "\x02" KEY), 67, 67,
      {.retry = {.nonce = NONCE, .cookie = COOKIE, .way = BL_WAY_KEY, .key = KEY}}},
     {"RETRY for a token", BYTES("\x03" "\x00" NONCE COOKIE "\x01" ZEROS_32), 67, 67,

@@ -102,29 +102,31 @@ struct golden {
 /* clang-format off */
 static const struct golden goldens[] = {
     {"HELLO",
-     BYTES("\x01" "\x00\x01" "\x00\x00\x00\x03" "\x00\x00\x00\x02" "\x01\x00" "\x00\x14\x00\x00"
+     BYTES("\x01" "\x00\x01" "\x00\x00\x00\x03" "\x00\x00\x00\x02" "\x01\x00" "\x00\x14\x00\x00" "\x00\x40"
            "\x00\x08" "\x00\x3c" "\x02" "\x02" "\x00\xab\xcd" "\x02\x12\x34" "bob:secret"),
      {.hello = {.version = 1, .features = 3, .required = 2,
-                .credit_messages = 256, .credit_bytes = 1310720,
+                .credit_messages = 256, .credit_bytes = 1310720, .requests = 64,
                 .move_size = 8, .tick_hz = 60, .lanes = 2, .channel_count = 2,
                 .channels = {{.mode = BELAY_RELIABLE, .name = 0xabcd},
                              {.mode = BELAY_SEQUENCED, .name = 0x1234}},
                 .login = LENT("bob:secret"), .login_size = 10}},
-     29},
+     31},
     {"HELLO without movement and a login",
      BYTES("\x01" "\x00\x02" "\xff\xfe\xfd\xfc" "\x00\x00\x00\x00" "\xff\xff" "\xff\xff\xff\xff"
-           "\0\0" "\0\0" "\0" "\x01" "\x01\x00\x07"),
+           "\xff\xff" "\0\0" "\0\0" "\0" "\x01" "\x01\x00\x07"),
      {.hello = {.version = 2, .features = 0xfffefdfc,
-                .credit_messages = 65535, .credit_bytes = 4294967295, .channel_count = 1,
+                .credit_messages = 65535, .credit_bytes = 4294967295,
+                .requests = 65535, .channel_count = 1,
                 .channels = {{.mode = BELAY_UNRELIABLE, .name = 7}}, .login = LENT("")}},
      0},
     {"WELCOME",
      BYTES("\x02" "\x00\x02" "\x00\x00\x00\x01" "\x00\x00\x03\xe8" "\x00\x00\x17\x70"
-           "\x00\x00\xea\x60" "\x01\x00" "\x00\x14\x00\x00" "0123456789abcdef" "the rules"),
+           "\x00\x00\xea\x60" "\x01\x00" "\x00\x14\x00\x00" "\x00\x40" "0123456789abcdef" "the rules"),
      {.welcome = {.features = 1, .heartbeat_ms = 1000, .lost_ms = 6000, .resume_window_ms = 60000,
-                  .credit_messages = 256, .credit_bytes = 1310720, .user_id = "0123456789abcdef",
+                  .credit_messages = 256, .credit_bytes = 1310720, .requests = 64,
+                  .user_id = "0123456789abcdef",
                   .payload = LENT("the rules"), .payload_size = 9}},
-     41},
+     43},
     {"REFUSE",
      BYTES("\x03" "\x00\x00\x00\x0a" "\x01" "\x00\x00\x13\x88" "\x05" "later"),
      {.reason = {.code = BELAY_REASON_BAD_LOGIN, .come_back = true, .retry_ms = 5000,
@@ -277,8 +279,9 @@ static const struct bad {
      BYTES("\x04" "\0\0\0\x05" "\0" "\0\0\0\0" "\x81" TEXT_128 "x")},
     {"HANDLED of no channel", BYTES("\x09" "\0" "\0\0\0\0\x01")},
     {"HANDLED of no channel at all", BYTES("\x09" "\0")},
-    {"HANDLED of 17 channels",
-     BYTES("\x09" "\x11" ZEROS_16 ZEROS_16 ZEROS_16 ZEROS_16 ZEROS_16 "\0\0\0\0\0")},
+    {"HANDLED of 18 channels",
+     BYTES("\x09" "\x12" ZEROS_16 ZEROS_16 ZEROS_16 ZEROS_16 ZEROS_16 "\0\0\0\0\0"
+                       "\0\0\0\0\0")},
     {"HANDLED of two that says one", BYTES("\x09" "\x01" "\0\0\0\0\x01" "\x01\0\0\0\x01")},
     {"DRAIN to 129 bytes", BYTES("\x0b" "\0\0\0\0" "\x81" TEXT_128 "x")},
     {"DRAIN to less than said", BYTES("\x0b" "\0\0\0\0" "\x05" "1234")},
@@ -299,11 +302,11 @@ START_TEST(payloads_of_a_login_are_taken_up_to_their_limit) {
     for (uint16_t size = BELAY_LOGIN_MAX; size <= BELAY_LOGIN_MAX + 1; size++) {
         struct bl_hello hello = {.channel_count = 1, .login = payload, .login_size = size};
         size_t written = bl_hello_write(frame, sizeof frame, &hello);
-        ck_assert_uint_eq(written, 26U + size);
+        ck_assert_uint_eq(written, 28U + size);
         ck_assert_int_eq(read_frame(&out, frame, written), size <= BELAY_LOGIN_MAX);
         struct bl_welcome welcome = {.payload = payload, .payload_size = size};
         written = bl_welcome_write(frame, sizeof frame, &welcome);
-        ck_assert_uint_eq(written, 41U + size);
+        ck_assert_uint_eq(written, 43U + size);
         ck_assert_int_eq(read_frame(&out, frame, written), size <= BELAY_LOGIN_MAX);
     }
 }
@@ -332,7 +335,7 @@ START_TEST(the_largest_hello_fits_a_frame) {
         hello.channels[i].mode = i % 3;
     }
     size_t size = bl_hello_write(frame, sizeof frame, &hello);
-    ck_assert_uint_eq(size, 1095);
+    ck_assert_uint_eq(size, 1097);
     struct bl_hello out;
     ck_assert(bl_hello_read(&out, frame, size));
     ck_assert_uint_eq(out.channel_count, BELAY_CHANNELS_MAX);

@@ -64,7 +64,7 @@ START_TEST(a_resume_is_written_as_the_protocol_says) {
 }
 END_TEST
 
-static const uint8_t counts[] = {0, 1, 2, BELAY_CHANNELS_MAX};
+static const uint8_t counts[] = {0, 1, 2, BL_STREAMS_MAX};
 
 START_TEST(what_is_told_of_any_number_of_channels_comes_back) {
     const struct bl_resume resume = resume_of(counts[_i]);
@@ -89,7 +89,7 @@ START_TEST(what_is_told_of_any_number_of_channels_comes_back) {
 END_TEST
 
 START_TEST(the_most_there_is_to_tell_has_the_size_that_is_said) {
-    const struct bl_resume resume = resume_of(BELAY_CHANNELS_MAX);
+    const struct bl_resume resume = resume_of(BL_STREAMS_MAX);
     write(&resume);
     ck_assert_uint_eq(bytes_size, BL_RESUME_SIZE_MAX);
     ck_assert_uint_eq(bytes_size - 9, BL_POSITIONS_SIZE_MAX);
@@ -128,7 +128,7 @@ START_TEST(channels_come_in_order_and_once) {
         for (unsigned second = 0; second <= 0xff; second++) {
             bytes[FIRST_AT] = (uint8_t)first;
             bytes[SECOND_AT] = (uint8_t)second;
-            ck_assert_msg(is_taken() == (first < second && second < BELAY_CHANNELS_MAX),
+            ck_assert_msg(is_taken() == (first < second && second < BL_STREAMS_MAX),
                           "channels %u and %u", first, second);
         }
     }
@@ -136,16 +136,16 @@ START_TEST(channels_come_in_order_and_once) {
 END_TEST
 
 START_TEST(there_are_so_many_channels_and_no_more) {
-    const struct bl_resume resume = resume_of(BELAY_CHANNELS_MAX);
+    const struct bl_resume resume = resume_of(BL_STREAMS_MAX);
     write(&resume);
     bytes_size += BL_POSITION_SIZE; /* one more, and of a number that would be next */
-    bytes[bytes_size - BL_POSITION_SIZE] = BELAY_CHANNELS_MAX;
+    bytes[bytes_size - BL_POSITION_SIZE] = BL_STREAMS_MAX;
     for (unsigned count = 0; count <= 0xff; count++) {
         bytes[9] = (uint8_t)count;
         ck_assert_msg(!is_taken(), "%u channels", count);
     }
     bytes_size -= BL_POSITION_SIZE;
-    bytes[9] = BELAY_CHANNELS_MAX;
+    bytes[9] = BL_STREAMS_MAX;
     ck_assert(is_taken());
 }
 END_TEST

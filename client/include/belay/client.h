@@ -32,7 +32,9 @@ struct belay_client_opts {
     bool accept_gaps;  /* connect() takes a saved ticket, and what RESUMED then tells is borne */
     bool state_events; /* STATE events, for tools and tests */
     uint32_t send_messages_max, send_bytes_max; /* defaults in <belay/limits.h> */
-    struct belay_move_opts move;                /* as the server's; default: none */
+    uint16_t request_max;        /* of the server's requests that may wait for an answer; default
+                                    BELAY_REQUESTS_DEFAULT, at most BELAY_REQUESTS_MAX */
+    struct belay_move_opts move; /* as the server's; default: none */
     uint32_t memory_max; /* bytes of messages waiting, both ways; default BELAY_MEMORY_DEFAULT */
     const struct belay_hooks *hooks; /* memory and log; copied; default: the C library, no log */
     struct belay_sim *sim; /* live in this simulated network, which must outlive the client */
@@ -127,6 +129,42 @@ void belay_client_wake(struct belay_client *client);
  */
 enum belay_result belay_client_send(struct belay_client *client, uint8_t channel, const void *data,
                                     size_t size);
+
+/**
+ * Asks the server: it gets a REQUEST event, and this side exactly one REPLY, with its answer or a
+ * code of enum belay_reply_code. Goes the same way as reliable messages, exactly once and in order
+ * among requests and answers, so it survives a resume; it is taken while the session is down, too.
+ * What is pending when the session ends comes back with BELAY_REPLY_GONE, in the order in which it
+ * was asked, before CLOSED.
+ *
+ * @param type         the game's own, for the REQUEST event
+ * @param deadline_ms  for the answer to come, on this side's clock; 0 is BELAY_REQUEST_MS_DEFAULT
+ * @param cookie       for the REPLY event
+ * @param out          for cancel(); may be NULL
+ * @return BELAY_OK, BELAY_E_WOULD_BLOCK (as send(); or as many are pending as the other side
+ *         takes: the next REPLY says when to go on), BELAY_E_GONE, BELAY_E_STATE (before OPEN; the
+ *         other side knows no requests), BELAY_E_TOO_BIG, BELAY_E_INVALID, BELAY_E_NO_MEMORY
+ */
+enum belay_result belay_client_request(struct belay_client *client, uint32_t type, const void *data,
+                                       size_t size, uint32_t deadline_ms, uint64_t cookie,
+                                       belay_request *out);
+/**
+ * Answers a request of the server, once.
+ *
+ * @param code  0 or more: the game's own; 0 means success by custom
+ * @return BELAY_OK; BELAY_E_GONE (it was answered or cancelled, its deadline has passed, or the
+ *         session has ended: nobody waits for it); BELAY_E_WOULD_BLOCK (as send(): it is still to
+ *         be answered); BELAY_E_TOO_BIG; BELAY_E_INVALID; BELAY_E_NO_MEMORY
+ */
+enum belay_result belay_client_reply(struct belay_client *client, belay_request request,
+                                     int32_t code, const void *data, size_t size);
+/**
+ * Gives up a request of this side: its REPLY event says BELAY_REPLY_CANCELLED. The other side's
+ * event is taken back if it was not polled; else its answer comes too late.
+ *
+ * @return BELAY_OK, BELAY_E_GONE (its answer has come, or it has ended)
+ */
+enum belay_result belay_client_cancel(struct belay_client *client, belay_request request);
 
 /**
  * True once for each tick to sample an input for, as of the last service(): in a loop, each frame.

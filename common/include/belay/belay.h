@@ -22,6 +22,7 @@
 #include <belay/limits.h>
 #include <belay/move.h>
 #include <belay/reason.h>
+#include <belay/request.h>
 #include <belay/result.h>
 #include <belay/session.h>
 #include <belay/stats.h>

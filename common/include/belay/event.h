@@ -4,6 +4,7 @@
 
 #include <belay/move.h>
 #include <belay/reason.h>
+#include <belay/request.h>
 #include <belay/session.h>
 
 #ifdef __cplusplus
@@ -27,6 +28,8 @@ extern "C" {
     X(BELAY_EVENT_LINK, 7)         /* both: suspect, good again, or moved; for the signal bars */  \
     X(BELAY_EVENT_BACKPRESSURE, 8) /* both: on above 75 % of a send cap, or once a send() would    \
                                       block; off at 50 % and with room */                          \
+    X(BELAY_EVENT_REQUEST, 9)      /* both: answer it, now or before its deadline */               \
+    X(BELAY_EVENT_REPLY, 10)       /* both: exactly one for each request made */                   \
     X(BELAY_EVENT_TICKET, 11)      /* client: a new resume ticket, instead of the last one */      \
     X(BELAY_EVENT_RETURNED, 12)    /* both: a reliable message that will not arrive */             \
     X(BELAY_EVENT_DRAIN, 13)       /* client: the server ends in deadline_ms */                    \
@@ -62,6 +65,7 @@ struct belay_message_event {
     const void *data; /* never NULL */
     size_t size;
     uint8_t channel;
+    belay_topic topic; /* that it was published to; BELAY_TOPIC_ALL: sent, or published to all */
     uint32_t sequence; /* per channel, from 1; on a reliable channel a gap means that the messages
                           between had expired at the sender, or is told by RESUMED */
 };
@@ -126,6 +130,7 @@ struct belay_returned_event {
     const void *data; /* never NULL */
     size_t size;
     uint8_t channel;
+    belay_topic topic; /* that it was published to; BELAY_TOPIC_ALL: sent, or published to all */
     uint32_t sequence;
     bool expired; /* it grew older than its channel's life_ms before it could be sent; else the
                      other side has lost its memory, and whether it was handled is not known */
@@ -168,6 +173,8 @@ struct belay_event {
         struct belay_closed_event closed;
         struct belay_down_event down;
         struct belay_resumed_event resumed;
+        struct belay_request_event request;
+        struct belay_reply_event reply;
         struct belay_ticket_event ticket;
         struct belay_link_event link;
         struct belay_backpressure_event backpressure;

@@ -15,6 +15,11 @@
 #define BELAY_HAND_OVER_MS             10000 /* how long two processes of a server wait */
 #define BELAY_QUERY_MS                 2000  /* a server that has not answered by then will not */
 
+/* Requests. */
+#define BELAY_REQUEST_MS_DEFAULT 10000 /* for an answer to come */
+#define BELAY_REQUESTS_DEFAULT   64    /* of one session and side, that wait for an answer */
+#define BELAY_REQUESTS_MAX       1024
+
 /* What may come in, on average over a second. */
 #define BELAY_HANDSHAKE_RATE_DEFAULT 8        /* handshakes from one address; 64 at once */
 #define BELAY_DATAGRAM_RATE_DEFAULT  20000    /* datagrams of one session */

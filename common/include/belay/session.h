@@ -14,6 +14,10 @@ extern "C" {
 /** Names one session: slot and generation, never reused by one server or client. 0 names none. */
 typedef uint64_t belay_session;
 
+/** A group of sessions, as the server's application numbers them; see belay_server_publish(). */
+typedef uint32_t belay_topic;
+#define BELAY_TOPIC_ALL 0U /* every open session */
+
 /**
  * What a session is doing, seen from this side. docs/session-states.md has the whole table.
  * An application need not look at it: the events say all that a game must know.

@@ -37,7 +37,9 @@ extern "C" {
     X(BELAY_DROP_EARLY, 21, "token that is not valid yet: a clock is wrong")                       \
     X(BELAY_DROP_USED, 22, "token that was used before")                                           \
     X(BELAY_DROP_AUDIENCE, 23, "token for another server")                                         \
-    X(BELAY_DROP_TICKET, 24, "resume refused: ticket altered, stale, of a session that is gone")
+    X(BELAY_DROP_TICKET, 24, "resume refused: ticket altered, stale, of a session that is gone")   \
+    X(BELAY_DROP_REQUEST, 25,                                                                      \
+      "answer or cancellation of a request that is not pending, or not any more")
 
 enum belay_drop {
 #define BELAY_DROP_ENUM_(name, value, meaning) name = value,

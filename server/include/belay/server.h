@@ -70,6 +70,8 @@ struct belay_server_opts {
     bool no_resume;              /* a lost session ends at once instead of being kept */
     bool state_events;           /* STATE events, for tools and tests */
     bool move_events;            /* MOVE_REFUSED events */
+    uint16_t request_max;        /* of each client's requests that may wait for an answer; default
+                                    BELAY_REQUESTS_DEFAULT, at most BELAY_REQUESTS_MAX */
     struct belay_move_opts move; /* inputs by tick; default: none */
     uint32_t memory_max; /* bytes of messages waiting, both ways, of all sessions. Half of it is
                             split evenly among session_max, the rest goes to whoever needs more:
@@ -202,6 +204,92 @@ enum belay_result belay_server_close(struct belay_server *server, belay_session 
  */
 enum belay_result belay_server_send(struct belay_server *server, belay_session session,
                                     uint8_t channel, const void *data, size_t size);
+
+/**
+ * Puts an open session into a topic: from now on it gets what is published to it, until it is taken
+ * out or ends. That lives through a resume, also by another process of the client. It is sent the
+ * topic's retained value first, if there is one. Twice is once.
+ *
+ * @param topic  any number of the game's but BELAY_TOPIC_ALL
+ * @return BELAY_OK, BELAY_E_GONE, BELAY_E_STATE (before OPEN; the client's version knows no
+ * topics), BELAY_E_WOULD_BLOCK (no room for the retained value: not subscribed), BELAY_E_INVALID,
+ *         BELAY_E_NO_MEMORY
+ */
+enum belay_result belay_server_subscribe(struct belay_server *server, belay_session session,
+                                         belay_topic topic);
+/** Takes it out again; what has been published arrives. @return BELAY_OK, BELAY_E_GONE */
+enum belay_result belay_server_unsubscribe(struct belay_server *server, belay_session session,
+                                           belay_topic topic);
+/**
+ * Sends to all of a topic's subscribers, in the order in which they subscribed, or to every open
+ * session (BELAY_TOPIC_ALL): as a send() to each, which gets a MESSAGE event that names the topic.
+ * The data are kept once, however many they go to. What a session has no room for goes as its
+ * channel's when_full says; BELAY_BLOCK leaves that session out, and topic_info() counts it. The
+ * others do not notice.
+ *
+ * @return BELAY_OK, also where nobody is subscribed; BELAY_E_TOO_BIG (a topic's number takes 4
+ * bytes); BELAY_E_INVALID (no such channel); BELAY_E_NO_MEMORY
+ */
+enum belay_result belay_server_publish(struct belay_server *server, belay_topic topic,
+                                       uint8_t channel, const void *data, size_t size);
+/**
+ * Publishes, and keeps it as the topic's last value, in the place of the one before: who subscribes
+ * later is sent it first. NULL with size 0 publishes nothing, and forgets the last value.
+ *
+ * @param topic  not BELAY_TOPIC_ALL
+ * @return as publish()
+ */
+enum belay_result belay_server_retain(struct belay_server *server, belay_topic topic,
+                                      uint8_t channel, const void *data, size_t size);
+
+/** A topic as it is now; counts are since it last had neither a subscriber nor a retained value. */
+struct belay_topic_info {
+    size_t struct_size; /* set by the caller, as by BELAY_TOPIC_INFO_INIT */
+    uint32_t subscribers;
+    uint64_t published;
+    uint64_t delivered, skipped; /* of it: sessions that were sent it, and that had no room */
+    bool retains;                /* a last value */
+};
+#define BELAY_TOPIC_INFO_INIT BELAY_INIT_(struct belay_topic_info)
+/** @return BELAY_OK, also for a topic that nobody has heard of; BELAY_E_INVALID (struct_size) */
+enum belay_result belay_server_topic_info(const struct belay_server *server, belay_topic topic,
+                                          struct belay_topic_info *info);
+
+/**
+ * Asks a client: it gets a REQUEST event, and this side exactly one REPLY, with its answer or a
+ * code of enum belay_reply_code. Goes the same way as reliable messages, exactly once and in order
+ * among requests and answers, so it survives a resume; it is taken while the session is down, too.
+ * What is pending when the session ends comes back with BELAY_REPLY_GONE, in the order in which it
+ * was asked, before CLOSED.
+ *
+ * @param type         the game's own, for the REQUEST event
+ * @param deadline_ms  for the answer to come, on this side's clock; 0 is BELAY_REQUEST_MS_DEFAULT
+ * @param cookie       for the REPLY event
+ * @param out          for cancel(); may be NULL
+ * @return BELAY_OK, BELAY_E_WOULD_BLOCK (as send(); or as many are pending as the other side
+ *         takes: the next REPLY says when to go on), BELAY_E_GONE, BELAY_E_STATE (before OPEN; the
+ *         other side knows no requests), BELAY_E_TOO_BIG, BELAY_E_INVALID, BELAY_E_NO_MEMORY
+ */
+enum belay_result belay_server_request(struct belay_server *server, belay_session session,
+                                       uint32_t type, const void *data, size_t size,
+                                       uint32_t deadline_ms, uint64_t cookie, belay_request *out);
+/**
+ * Answers a request of a client, once; the handle says whose.
+ *
+ * @param code  0 or more: the game's own; 0 means success by custom
+ * @return BELAY_OK; BELAY_E_GONE (it was answered or cancelled, its deadline has passed, or the
+ *         session has ended: nobody waits for it); BELAY_E_WOULD_BLOCK (as send(): it is still to
+ *         be answered); BELAY_E_TOO_BIG; BELAY_E_INVALID; BELAY_E_NO_MEMORY
+ */
+enum belay_result belay_server_reply(struct belay_server *server, belay_request request,
+                                     int32_t code, const void *data, size_t size);
+/**
+ * Gives up a request of this side: its REPLY event says BELAY_REPLY_CANCELLED. The other side's
+ * event is taken back if it was not polled; else its answer comes too late.
+ *
+ * @return BELAY_OK, BELAY_E_GONE (its answer has come, or it has ended)
+ */
+enum belay_result belay_server_cancel(struct belay_server *server, belay_request request);
 
 /**
  * True once for each tick of the simulation that was due at the last service(): in a loop, each
