@@ -13,20 +13,7 @@
 #include "common/error.h"
 #include "common/serial.h"
 #include "lib/session/parts.h"
-#include "lib/wire/request.h"
-
-struct bl_request {
-    struct bl_request *next; /* of its list */
-    belay_request handle;
-    uint32_t sequence;
-    uint32_t type, deadline_ms;
-    uint64_t cookie;
-    int32_t code; /* how it ended */
-    bl_time deadline;
-    bool listed;
-    struct bl_session *session; /* while it is listed */
-    struct bl_message *message; /* asked: to tell of its end; received: that brought it */
-};
+#include "lib/session/request_parts.h"
 
 void bl_requests_init(struct bl_requests *requests) {
     *requests = (struct bl_requests){.deadline = BL_TIME_NEVER};
@@ -34,7 +21,7 @@ void bl_requests_init(struct bl_requests *requests) {
 
 /* ---- lists */
 
-static void append(struct bl_request_list *list, struct bl_request *request) {
+void bl_request_append(struct bl_request_list *list, struct bl_request *request) {
     *(list->last != NULL ? &list->last->next : &list->first) = request;
     list->last = request;
     list->count++;
@@ -73,7 +60,7 @@ static void unname(struct bl_shared *shared, struct bl_request *request) {
     bl_slot_map_remove(&shared->requests, request->handle);
 }
 
-static void judge_deadline(struct bl_session *session) {
+void bl_requests_judge_deadline(struct bl_session *session) {
     struct bl_requests *requests = &session->requests;
     requests->deadline = BL_TIME_NEVER;
     for (struct bl_request *at = requests->asked.first; at != NULL; at = at->next) {
@@ -84,8 +71,7 @@ static void judge_deadline(struct bl_session *session) {
 
 /* ---- asking */
 
-/** A request in no list, with the node that will tell of its end; NULL: no memory. */
-static struct bl_request *create(struct bl_session *session, bool asked) {
+struct bl_request *bl_request_create(struct bl_session *session, bool asked) {
     struct bl_shared *shared = session->shared;
     struct bl_request *request = bl_allocate(shared->memory, sizeof *request);
     struct bl_message *message = asked && request != NULL ? bl_message_create(shared) : NULL;
@@ -155,7 +141,7 @@ enum belay_result bl_request_ask(struct bl_session *session, const struct bl_que
     if (result != BELAY_OK) {
         return result;
     }
-    struct bl_request *request = create(session, true);
+    struct bl_request *request = bl_request_create(session, true);
     if (request == NULL) {
         return bl_fail(BELAY_E_NO_MEMORY, "no memory for a request");
     }
@@ -172,8 +158,8 @@ enum belay_result bl_request_ask(struct bl_session *session, const struct bl_que
     if (head.deadline_ms != BELAY_FOREVER) {
         request->deadline = bl_attended(shared) + bl_from_ms(head.deadline_ms);
     }
-    append(&session->requests.asked, request);
-    judge_deadline(session);
+    bl_request_append(&session->requests.asked, request);
+    bl_requests_judge_deadline(session);
     if (out != NULL) {
         *out = request->handle;
     }
@@ -182,9 +168,8 @@ enum belay_result bl_request_ask(struct bl_session *session, const struct bl_que
 
 /* ---- how a request of ours ends */
 
-/** Puts its end where poll() finds it. @param message NULL: nothing has come that tells it */
-static void tell_end(struct bl_session *session, struct bl_request *request, int32_t code,
-                     struct bl_message *message) {
+void bl_request_end(struct bl_session *session, struct bl_request *request, int32_t code,
+                    struct bl_message *message) {
     struct bl_shared *shared = session->shared;
     request->code = code;
     unname(shared, request);
@@ -212,8 +197,8 @@ static void fail_to_say(struct bl_session *session) {
 static void give_up(struct bl_session *session, struct bl_request *request, int32_t code) {
     const struct bl_request_head head = {.kind = BL_REQUEST_CANCEL, .sequence = request->sequence};
     unlist(&session->requests.asked, request);
-    tell_end(session, request, code, NULL);
-    judge_deadline(session);
+    bl_request_end(session, request, code, NULL);
+    bl_requests_judge_deadline(session);
     if (say(session, &head, NULL) != BELAY_OK) {
         fail_to_say(session);
     }
@@ -294,7 +279,7 @@ static void take_ask(struct bl_session *session, struct bl_message *message,
         bl_session_break(session, "more requests than may be pending");
         return;
     }
-    struct bl_request *request = create(session, false);
+    struct bl_request *request = bl_request_create(session, false);
     if (request == NULL) {
         bl_drop(session->shared, BELAY_DROP_MEMORY);
         refuse(session, message->sequence);
@@ -306,7 +291,7 @@ static void take_ask(struct bl_session *session, struct bl_message *message,
     request->message = message;
     message->kind = BL_MESSAGE_REQUEST;
     message->request = request;
-    append(&requests->received, request);
+    bl_request_append(&requests->received, request);
 }
 
 static void take_answer(struct bl_session *session, struct bl_message *message,
@@ -317,8 +302,8 @@ static void take_answer(struct bl_session *session, struct bl_message *message,
         return;
     }
     unlist(&session->requests.asked, request);
-    tell_end(session, request, head->code, message);
-    judge_deadline(session);
+    bl_request_end(session, request, head->code, message);
+    bl_requests_judge_deadline(session);
 }
 
 static void take_cancel(struct bl_session *session, const struct bl_request_head *head) {
@@ -407,9 +392,9 @@ static void end_asked(struct bl_session *session, uint32_t up_to, int32_t code) 
             continue;
         }
         unlist(&session->requests.asked, at);
-        tell_end(session, at, code, NULL);
+        bl_request_end(session, at, code, NULL);
     }
-    judge_deadline(session);
+    bl_requests_judge_deadline(session);
 }
 
 void bl_requests_end(struct bl_session *session) {
@@ -434,153 +419,4 @@ void bl_requests_finish(struct bl_session *session) {
     while (requests->received.first != NULL) {
         settle(session, requests->received.first);
     }
-}
-
-/* ---- for the next process of a server */
-
-#define ASKED_SIZE    20U /* sequence, cookie, time left, code */
-#define RECEIVED_SIZE 4U
-
-/** The next one of ours that poll() has not told: ended, or answered. */
-static const struct bl_message *next_untold(const struct bl_message *message) {
-    while (message != NULL && message->kind != BL_MESSAGE_ENDED &&
-           message->kind != BL_MESSAGE_REPLY) {
-        message = message->next;
-    }
-    return message;
-}
-
-static uint32_t count_untold(const struct bl_session *session) {
-    uint32_t count = 0;
-    const struct bl_message *at = next_untold(session->inbox.first);
-    for (; at != NULL; at = next_untold(at->next)) {
-        count++;
-    }
-    return count;
-}
-
-size_t bl_requests_record_size(const struct bl_session *session) {
-    const struct bl_requests *requests = &session->requests;
-    return 8 + (size_t)ASKED_SIZE * (requests->asked.count + count_untold(session)) +
-           (size_t)RECEIVED_SIZE * requests->received.count;
-}
-
-/** @param code  0: it is pending */
-static void write_asked(struct bl_writer *writer, const struct bl_request *request, bl_time now,
-                        int32_t code) {
-    uint32_t left = BELAY_FOREVER;
-    if (request->deadline != BL_TIME_NEVER) {
-        left = request->deadline > now ? bl_to_ms(request->deadline - now) : 0;
-    }
-    bl_write_u32(writer, request->sequence);
-    bl_write_u64(writer, request->cookie);
-    bl_write_u32(writer, left);
-    bl_write_u32(writer, (uint32_t)code);
-}
-
-/** Whether the process of the client that sent it is another one than now. */
-static bool is_former(const struct bl_session *session, const struct bl_message *message) {
-    const struct bl_channel *channels = session->shared->channels;
-    uint32_t before = 0;
-    for (const struct bl_message *at = session->inbox.first; at != message; at = at->next) {
-        before += bl_message_came_in(at) && channels[at->channel].mode == BELAY_RELIABLE;
-    }
-    return before < session->uncredited;
-}
-
-/** An answer that was not polled is sent again, if who sent it is still there. */
-static int32_t untold_code(const struct bl_session *session, const struct bl_message *message) {
-    if (message->kind == BL_MESSAGE_ENDED) {
-        return message->request->code;
-    }
-    return is_former(session, message) ? BELAY_REPLY_LOST : 0;
-}
-
-/** It has been shown, and not answered. */
-static bool is_owed(const struct bl_session *session, const struct bl_request *request) {
-    return request->message == NULL || session->shared->polled.message == request->message;
-}
-
-static void write_owed(struct bl_writer *writer, const struct bl_session *session) {
-    const struct bl_request *first = session->requests.received.first;
-    uint32_t count = 0;
-    for (const struct bl_request *at = first; at != NULL; at = at->next) {
-        count += is_owed(session, at);
-    }
-    bl_write_u32(writer, count);
-    for (const struct bl_request *at = first; at != NULL; at = at->next) {
-        if (is_owed(session, at)) {
-            bl_write_u32(writer, at->sequence);
-        }
-    }
-}
-
-void bl_requests_write(struct bl_writer *writer, const struct bl_session *session) {
-    const struct bl_requests *requests = &session->requests;
-    bl_time now = bl_attended(session->shared);
-    bl_write_u32(writer, requests->asked.count + count_untold(session));
-    const struct bl_message *untold = next_untold(session->inbox.first);
-    for (; untold != NULL; untold = next_untold(untold->next)) {
-        write_asked(writer, untold->request, now, untold_code(session, untold));
-    }
-    for (const struct bl_request *at = requests->asked.first; at != NULL; at = at->next) {
-        write_asked(writer, at, now, 0);
-    }
-    write_owed(writer, session);
-}
-
-static bool read_asked(struct bl_reader *reader, struct bl_session *session) {
-    uint32_t sequence = bl_read_u32(reader);
-    uint64_t cookie = bl_read_u64(reader);
-    uint32_t left = bl_read_u32(reader);
-    int32_t code = (int32_t)bl_read_u32(reader);
-    struct bl_request *request = reader->failed || code > 0 ? NULL : create(session, true);
-    if (request == NULL) {
-        return false;
-    }
-    request->sequence = sequence;
-    request->cookie = cookie;
-    if (left != BELAY_FOREVER) {
-        request->deadline = bl_attended(session->shared) + bl_from_ms(left);
-    }
-    if (code == 0) {
-        append(&session->requests.asked, request);
-    } else {
-        tell_end(session, request, code, NULL);
-    }
-    return true;
-}
-
-/** Like what the old process had queued: no event tells of it, as OPEN is not told yet. */
-static bool queue_lost(struct bl_session *session, uint32_t sequence) {
-    const struct bl_request_head head = {
-        .kind = BL_REQUEST_ANSWER, .sequence = sequence, .code = BELAY_REPLY_LOST};
-    uint8_t bytes[BL_REQUEST_HEAD_SIZE];
-    size_t size = bl_request_write(bytes, &head);
-    struct bl_send_stream *stream = &bl_request_stream(session)->send;
-    if (bl_send_stream_push(stream, bytes, size, BL_TIME_NEVER) != BELAY_OK) {
-        return false;
-    }
-    session->queued_messages++;
-    session->queued_bytes += (uint32_t)size;
-    bl_room_take(session, size);
-    return true;
-}
-
-bool bl_requests_read(struct bl_reader *reader, struct bl_session *session) {
-    uint32_t asked = bl_read_u32(reader);
-    for (uint32_t i = 0; i < asked; i++) {
-        if (!read_asked(reader, session)) {
-            return false;
-        }
-    }
-    uint32_t owed = bl_read_u32(reader);
-    for (uint32_t i = 0; i < owed; i++) {
-        uint32_t sequence = bl_read_u32(reader);
-        if (reader->failed || !queue_lost(session, sequence)) {
-            return false;
-        }
-    }
-    judge_deadline(session);
-    return !reader->failed;
 }
