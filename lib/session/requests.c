@@ -105,7 +105,7 @@ static enum belay_result check_question(const struct bl_session *session,
         return bl_fail(BELAY_E_STATE, "request: wait for the OPEN event");
     }
     if ((session->features & BL_FEATURE_REQUESTS) == 0 || session->peer_credit.requests == 0) {
-        return bl_fail(BELAY_E_STATE, "request: the other side's version knows no requests");
+        return bl_fail(BELAY_E_STATE, "request: the other side takes no requests");
     }
     if (question->data.data == NULL && question->data.size > 0) {
         return bl_fail(BELAY_E_INVALID, "data: NULL with a size of %zu", question->data.size);

@@ -20,9 +20,10 @@ from server import Server
 
 ASK, ANSWER, CANCEL = 1, 2, 3
 FOREVER = 0xFFFFFFFF
-FEATURE = 1 << 2
+FEATURE, TOPICS_FEATURE = 1 << 2, 1 << 3
+TOPICAL = 0x80
 REQUEST_MAX = 4  # as tests/protocol/server.c has it, with the types
-REVERSE, NEVER, LATER, ASK_BACK, CANCEL_OWN, OWN = 1, 2, 3, 4, 5, 9
+REVERSE, NEVER, LATER, ASK_BACK, CANCEL_OWN, SUBSCRIBE, PUBLISH, OWN = 1, 2, 3, 4, 5, 6, 7, 9
 DEADLINE, CANCELLED, OTHER_PROCESS, NOT_TAKEN = -1, -2, -4, -5
 CODE_BROKEN = 19
 
@@ -292,7 +293,7 @@ def as_many_are_pending_as_hello_says(server):
     assert talk.hear() == Ask(3, OWN, FOREVER, b"who?")
 
     talk = log_in(server, requests=0)
-    assert talk.say(b"ask").startswith(b"BELAY_E_WOULD_BLOCK: ")
+    assert talk.say(b"ask").startswith(b"BELAY_E_STATE: ")
     talk.hears_nothing_else()
 
 
@@ -554,6 +555,80 @@ def what_is_asked_since_comes(server):
     talk.hears_nothing_else()
 
 
+def subscribe(talk, topic):
+    number = talk.ask(SUBSCRIBE, topic.to_bytes(4, "big"))
+    answer = talk.hear()
+    assert answer.asked == number, answer
+    return answer.code
+
+
+def publish(talk, topic, channel, data):
+    number = talk.ask(PUBLISH, struct.pack("!IB", topic, channel) + data)
+    assert talk.hear() == Answer(number, 0)
+
+
+def pieces_of(talk, count):
+    """The next so many frames of messages that are not requests."""
+    kinds = (frames.MESSAGE, frames.SEGMENT, frames.DATAGRAM, frames.FRAGMENT)
+    found = []
+    while len(found) < count:
+        talk.link.until(
+            lambda: any(f[0] in kinds and f[1] != REQUESTS for f in talk.link.inbox)
+        )
+        found += [f for f in talk.link.inbox if f[0] in kinds and f[1] != REQUESTS]
+        talk.link.inbox = [f for f in talk.link.inbox if f not in found]
+    return found
+
+
+def what_is_published_names_its_topic(server):
+    link = Attempt(server.address).open_session()
+    welcome = link.log_in(b"", features=FEATURE | TOPICS_FEATURE, requests=REQUEST_MAX)
+    assert welcome["features"] == FEATURE | TOPICS_FEATURE, welcome
+    talk = Talk(server, link)
+    topic = 0x12345678
+    name = topic.to_bytes(4, "big")
+    publish(talk, topic, 0, b"nobody is there yet")
+    assert subscribe(talk, topic) == 0
+
+    publish(talk, topic, 0, b"small")
+    (frame,) = pieces_of(talk, 1)
+    assert frame == frames.message(0 | TOPICAL, 1, name + b"small"), frame
+
+    # The topic counts: this is one byte too many for a frame.
+    whole = name + ODD[: frames.MESSAGE_MAX - 3]
+    publish(talk, topic, 0, whole[4:])
+    first, last = pieces_of(talk, 2)
+    for at, frame in ((0, first), (frames.SEGMENT_SIZE, last)):
+        piece = whole[at : at + frames.SEGMENT_SIZE]
+        head = struct.pack("!BBIII", frames.SEGMENT, 0 | TOPICAL, 2, at, len(whole))
+        assert frame == head + piece, frame[:14]
+
+    publish(talk, topic, 1, b"")
+    (frame,) = pieces_of(talk, 1)
+    assert frame == frames.datagram(1 | TOPICAL, 1, name), frame
+    publish(talk, topic, 1, whole[4:])
+    first, last = pieces_of(talk, 2)
+    assert first == struct.pack("!BBIBB", frames.FRAGMENT, 1 | TOPICAL, 2, 0, 2) + whole[:1138]
+    assert last == struct.pack("!BBIBB", frames.FRAGMENT, 1 | TOPICAL, 2, 1, 2) + whole[1138:]
+
+    # To everybody: no topic.
+    publish(talk, 0, 0, b"all")
+    (frame,) = pieces_of(talk, 1)
+    assert frame == frames.message(0, 3, b"all"), frame
+
+    # A client has nothing to publish, and a topic cut short is no message.
+    link.send_reliable(frames.message(0 | TOPICAL, 1, b"abc"), channel=1)
+    assert link.frame(frames.CLOSE)[1:5] == CODE_BROKEN.to_bytes(4, "big")
+
+
+def without_the_feature_no_topic_is_sent(server):
+    talk = log_in(server)
+    assert subscribe(talk, 5) == 1000
+    publish(talk, 0, 0, b"all")
+    (frame,) = pieces_of(talk, 1)
+    assert frame == frames.message(0, 1, b"all"), frame
+
+
 def main(arguments):
     if len(arguments) != 2:
         print(__doc__)
@@ -573,6 +648,8 @@ def main(arguments):
         each_arrives_once_over_the_next_link(server)
         nothing_of_another_process_comes(server)
         what_is_asked_since_comes(server)
+        what_is_published_names_its_topic(server)
+        without_the_feature_no_topic_is_sent(server)
 
         # It ends well with some still pending.
         last = log_in(server)

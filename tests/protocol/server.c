@@ -24,13 +24,15 @@
 
 /* Of requests. Codes below 0 cannot be sent on, so 1000 - code is. */
 enum {
-    TYPE_REVERSE = 1,  /* answered at once: code 0, the data backwards */
-    TYPE_NEVER = 2,    /* not answered */
-    TYPE_LATER = 3,    /* answered behind the next request: code 404, no data */
-    TYPE_ASK_BACK = 4, /* answered with what TYPE_OWN was answered, asked with the same data and
-                          deadline */
-    TYPE_CANCEL = 5,   /* answered with code 0 once the newest of TYPE_OWN has been cancelled */
-    TYPE_OWN = 9,      /* what the server asks */
+    TYPE_REVERSE = 1,   /* answered at once: code 0, the data backwards */
+    TYPE_NEVER = 2,     /* not answered */
+    TYPE_LATER = 3,     /* answered behind the next request: code 404, no data */
+    TYPE_ASK_BACK = 4,  /* answered with what TYPE_OWN was answered, asked with the same data and
+                           deadline */
+    TYPE_CANCEL = 5,    /* answered with code 0 once the newest of TYPE_OWN has been cancelled */
+    TYPE_SUBSCRIBE = 6, /* to a topic 4: answered with code 0, or 1000 if that is refused */
+    TYPE_PUBLISH = 7,   /* topic 4, channel 1, data: answered with code 0 */
+    TYPE_OWN = 9,       /* what the server asks */
 };
 
 static belay_request later; /* the TYPE_LATER that waits for the next request, or 0 */
@@ -54,6 +56,23 @@ static void answer_backwards(struct belay_server *server, const struct belay_req
     free(backwards);
 }
 
+static void answer_about_topic(struct belay_server *server, belay_session session,
+                               const struct belay_request_event *asked) {
+    const uint8_t *data = asked->data;
+    if (asked->size < 4) {
+        return;
+    }
+    belay_topic topic = (uint32_t)data[0] << 24 | (uint32_t)data[1] << 16 | (uint32_t)data[2] << 8 |
+                        (uint32_t)data[3];
+    enum belay_result result = BELAY_E_INVALID;
+    if (asked->type == TYPE_SUBSCRIBE) {
+        result = belay_server_subscribe(server, session, topic);
+    } else if (asked->size > 4) {
+        result = belay_server_publish(server, topic, data[4], data + 5, asked->size - 5);
+    }
+    belay_server_reply(server, asked->id, result == BELAY_OK ? 0 : 1000, NULL, 0);
+}
+
 static void answer_request(struct belay_server *server, belay_session session,
                            const struct belay_request_event *asked) {
     belay_request earlier = later;
@@ -61,6 +80,10 @@ static void answer_request(struct belay_server *server, belay_session session,
     switch (asked->type) {
     case TYPE_REVERSE:
         answer_backwards(server, asked);
+        break;
+    case TYPE_SUBSCRIBE:
+    case TYPE_PUBLISH:
+        answer_about_topic(server, session, asked);
         break;
     case TYPE_LATER:
         later = asked->id;
