@@ -26,6 +26,8 @@ static struct belay_client *start_client(uint16_t port) {
     snprintf(invite, sizeof invite, "127.0.0.1:%u", port);
     to.invite = invite;
     opts.connect_ms = BL_CROWD_LOGIN_MS;
+    opts.channels = bl_crowd_channels;
+    opts.channel_count = BL_CROWD_CHANNELS;
     if (belay_client_create(&client, &opts) != BELAY_OK ||
         belay_client_connect(client, &to) != BELAY_OK) {
         give_up("client");
@@ -33,10 +35,11 @@ static struct belay_client *start_client(uint16_t port) {
     return client;
 }
 
-static void serve(struct belay_client *client) {
+static void serve(struct belay_client *client, _Atomic uint64_t *delivered) {
     struct belay_event event;
     belay_client_service(client, 0);
     while (belay_client_poll(client, &event)) {
+        *delivered += event.type == BELAY_EVENT_MESSAGE;
         if (event.type == BELAY_EVENT_CLOSED) {
             fprintf(stderr, "crowd: a client was lost: %s\n", event.closed.reason->text);
             _exit(1);
@@ -45,23 +48,24 @@ static void serve(struct belay_client *client) {
     belay_client_flush(client);
 }
 
-static void serve_readable(int poller) {
+static void serve_readable(int poller, _Atomic uint64_t *delivered) {
     struct epoll_event ready[EVENTS_MAX];
     int count = epoll_wait(poller, ready, EVENTS_MAX, TURN_MS);
     for (int i = 0; i < count; i++) {
-        serve(ready[i].data.ptr);
+        serve(ready[i].data.ptr, delivered);
     }
 }
 
-static void serve_due(struct belay_client *const *clients, uint32_t count) {
+static void serve_due(struct belay_client *const *clients, uint32_t count,
+                      _Atomic uint64_t *delivered) {
     for (uint32_t i = 0; i < count; i++) {
         if (belay_client_wait_ns(clients[i]) == 0) {
-            serve(clients[i]);
+            serve(clients[i], delivered);
         }
     }
 }
 
-_Noreturn void bl_crowd_clients(uint32_t count, uint16_t port) {
+_Noreturn void bl_crowd_clients(uint32_t count, uint16_t port, _Atomic uint64_t *delivered) {
     struct belay_client **clients = calloc(count, sizeof *clients);
     int poller = epoll_create1(EPOLL_CLOEXEC);
     if (clients == NULL || poller < 0) {
@@ -77,9 +81,9 @@ _Noreturn void bl_crowd_clients(uint32_t count, uint16_t port) {
             }
             clients[started++] = client;
         }
-        serve_readable(poller);
+        serve_readable(poller, delivered);
         if (turn % SWEEP == 0) {
-            serve_due(clients, started);
+            serve_due(clients, started, delivered);
         }
     }
 }

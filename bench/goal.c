@@ -31,6 +31,8 @@ static const struct goal {
     {"soaksim", "a simulated day of cuts, loss and changes of address", bl_goal_soaksim},
     {"exhaustive", "the resume exchange under every loss, delay and second loss of its link",
      bl_goal_exhaustive},
+    {"fanout", "server CPU and copies per delivery of what is published, beside raw ENet",
+     bl_goal_fanout},
     {"moves", "what movement costs the server, input by input", bl_goal_moves},
 };
 #define GOAL_COUNT (sizeof goals / sizeof *goals)

@@ -54,6 +54,7 @@ void bl_goal_abuse(struct bl_goal_run *run);
 void bl_goal_resume(struct bl_goal_run *run);
 void bl_goal_soaksim(struct bl_goal_run *run);
 void bl_goal_exhaustive(struct bl_goal_run *run);
+void bl_goal_fanout(struct bl_goal_run *run);
 void bl_goal_moves(struct bl_goal_run *run);
 
 #endif

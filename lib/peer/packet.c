@@ -17,8 +17,9 @@
 _Static_assert(offsetof(ENetHost, commands) % 2 == 0 && sizeof(ENetProtocol) % 2 == 0,
                "commands begin at even addresses");
 
-/** In the place of the data of a packet around a body. */
+/** A packet around a body, and what is in the place of its data. ENet may free it. */
 struct around {
+    ENetPacket enet; /* first */
     struct bl_body *body;
     struct bl_span part;
     uint8_t head_size;
@@ -51,32 +52,29 @@ static struct around *around_of(const void *data) {
     return (address & 1) != 0 ? (struct around *)(address - 1) : NULL;
 }
 
-static void release_around(ENetPacket *packet) {
-    struct around *around = around_of(packet->data);
-    struct bl_body *body = around->body;
-    bl_free(body->memory, around, sizeof *around);
-    bl_body_release(body);
+static void release_body(ENetPacket *packet) {
+    bl_body_release(((struct around *)packet)->body);
 }
 
 struct bl_packet *bl_packet_create_around(struct bl_body *body, const struct bl_span *part,
                                           size_t head, enum bl_delivery delivery) {
-    struct around *around = bl_allocate(body->memory, sizeof *around);
-    ENetPacket *packet = around != NULL
-                             ? enet_packet_create(mark(around), head + part->size,
-                                                  flags_of(delivery) | ENET_PACKET_FLAG_NO_ALLOCATE)
-                             : NULL;
-    if (packet == NULL) {
-        bl_free(body->memory, around, sizeof *around);
+    struct around *around = enet_malloc(sizeof *around);
+    if (around == NULL) {
         return NULL;
     }
     BELAY_ASSERT(head <= sizeof around->head);
-    around->body = body;
-    around->part = *part;
-    around->head_size = (uint8_t)head;
+    *around = (struct around){
+        .enet = {.referenceCount = 1,
+                 .flags = flags_of(delivery) | ENET_PACKET_FLAG_NO_ALLOCATE,
+                 .data = mark(around),
+                 .dataLength = head + part->size,
+                 .freeCallback = release_body},
+        .body = body,
+        .part = *part,
+        .head_size = (uint8_t)head,
+    };
     bl_body_keep(body);
-    packet->referenceCount = 1;
-    packet->freeCallback = release_around;
-    return (struct bl_packet *)packet;
+    return (struct bl_packet *)&around->enet;
 }
 
 void bl_packet_release(struct bl_packet *packet) {
