@@ -99,6 +99,8 @@ class HouseTest(unittest.TestCase):
             ("client/a.h", '#include "server/server.h"\n', "never meet"),
             ("server/a.h", "#include <belay/client.h>\n", "never meet"),
             ("server/jobs/a.h", '#include "server/server.h"\n', "installed headers only"),
+            ("client/jobs/a.h", '#include "common/bytes.h"\n', "installed headers only"),
+            ("common/jobs/a.h", '#include "common/bytes.h"\n', "installed headers only"),
             ("server/jobs/a.h", "#include <belay/client.h>\n", "never meet"),
             ("lib/include/belay/a.h", '#include "lib/net/net.h"\n', "installed headers only"),
             ("lib/include/belay/a.h", "#include <belay/client.h>\n", "level 5"),

@@ -46,7 +46,7 @@ class RequirementsTest(unittest.TestCase):
     def test_a_whole_page_has_no_problems(self):
         self.assertEqual(self.problems(), [])
         for item, rest in (
-            ("A28", "It works. | Later: jobs."),
+            ("F11", "It works. | Later: jobs."),
             ("R1", f"It works. | {PROOF}<br>{PROOF}"),
             ("R1", f"Overruled: it need not ([D1](decisions/D1-x.md)). | {PROOF}"),
             ("R1", f"Overruled ([D3](decisions/D3-x.md)): it need not. | {PROOF}"),
@@ -61,8 +61,8 @@ class RequirementsTest(unittest.TestCase):
             ("R1", "It works. | Later: jobs.", "R1 names no test"),
             ("A28", "It works. | later", "A28 names no test"),
             ("A28", "It works. | Later: ", "A28 names no test"),
-            ("F5", "It works. | `a/test_a.c: nothing`", "no test nothing"),
-            ("F5", "It works. | Later: jobs. Today: `a/test_a.c: nothing`", "no test nothing"),
+            ("F1", "It works. | `a/test_a.c: nothing`", "no test nothing"),
+            ("F1", "It works. | Later: jobs. Today: `a/test_a.c: nothing`", "no test nothing"),
             ("A5", f"It works. | {PROOF}<br>`a/test_b.c: it_works`", "a/test_b.c has no test"),
             ("A5", f"Overruled: it need not. | {PROOF}", "where it was overruled"),
         ):

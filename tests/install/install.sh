@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs into a folder of its own, then builds and runs programs that know nothing but pkg-config.
-# usage: install.sh build_dir prefix libdir static|shared core.c game.c game.cc meson...
+# usage: install.sh build_dir prefix libdir static|shared core.c game.c game.cc jobs.c meson...
 set -eu
 
 build=$1
@@ -10,7 +10,8 @@ kind=$4
 core_c=$5
 game_c=$6
 game_cc=$7
-shift 7
+jobs_c=$8
+shift 8
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -55,5 +56,6 @@ test "$(pkg-config --modversion belay)" = "$(pkg-config --modversion belay-serve
 build_and_run core "gcc -std=c17" "$core_c" belay
 build_and_run game "gcc -std=c17" "$game_c" belay-client belay-server
 build_and_run game-cc "g++ -std=c++17" "$game_cc" belay-client belay-server
+build_and_run jobs "gcc -std=c17" "$jobs_c" belay-jobs
 # Clients and servers of their own, in the other order.
 build_and_run game-order "gcc -std=c17" "$game_c" belay-server belay-client

@@ -33,8 +33,8 @@ enum belay_reply_code {
 #undef BELAY_REPLY_ENUM_
 };
 
-/** REQUEST: the other side asks. Answer with reply(), now or later; what is not answered ends at
- * the other side's deadline. */
+/** REQUEST: the other side asks. Answer with reply(), now or later; a code alone will do (data
+ * NULL, size 0). What is not answered ends at the other side's deadline. */
 struct belay_request_event {
     belay_request id;
     uint32_t type;    /* the game's own */
