@@ -1,6 +1,7 @@
 /*
  * What a game would write against the public headers, and nothing else: these functions must
- * compile as they stand. They are programs to read, so they are built and not run.
+ * compile as they stand. They are programs to read, so they are built and not run, but for the last
+ * one, which is a test.
  */
 #define _GNU_SOURCE
 #include <belay/client.h>
@@ -342,7 +343,7 @@ int own_epoll_loop(struct belay_server *server) {
             return close(poller), -1;
         }
         server_events(server);
-        belay_server_flush(server);
+        arena_server(server);
     }
 }
 
@@ -368,8 +369,9 @@ int friend_hosts_a_game(void) {
     do { /* one frame of the host's game */
         belay_server_service(server, 0);
         server_events(server);
-        belay_server_flush(server);
+        arena_server(server);
         belay_client_service(me, 0);
+        arena_client(me);
     } while (client_events(me));
     belay_client_destroy(me);
     belay_server_stop(server, 500);
@@ -404,6 +406,8 @@ int test_my_game_survives_a_tunnel(void) {
     struct belay_session_info info = BELAY_SESSION_INFO_INIT;
     sopts.sim = copts.sim = sim;
     sopts.listen = to.invite = "10.0.0.1:7777";
+    arena_opts(&sopts.move);
+    arena_opts(&copts.move);
     sopts.channels = copts.channels = channels;
     sopts.channel_count = copts.channel_count = 3;
     to.login = "secret";
@@ -426,6 +430,8 @@ int test_my_game_survives_a_tunnel(void) {
     printf("state %s, resumes %u, trace %016llx\n", belay_state_name(info.state), info.resumes,
            (unsigned long long)belay_sim_trace(sim));
     belay_client_destroy(client);
+    belay_server_stop(server, 0);
+    server_events(server); /* the last CLOSED events free the players */
     belay_server_destroy(server);
     belay_sim_destroy(sim);
     return info.state == BELAY_LOGGED_IN && info.resumes == 1 ? 0 : 1;
