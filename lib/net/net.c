@@ -22,6 +22,10 @@ void bl_net_wait(struct bl_net *net, bl_duration timeout) {
     net->ops->wait(net, timeout > 0 ? timeout : 0);
 }
 
+void bl_net_rest(struct bl_net *net, bl_duration duration) {
+    net->ops->rest(net, duration);
+}
+
 void bl_net_wake(struct bl_net *net) {
     net->ops->wake(net);
 }

@@ -35,6 +35,7 @@ struct bl_net_ops {
     size_t (*receive)(struct bl_net *net, struct bl_datagram *batch, size_t batch_max);
     size_t (*send)(struct bl_net *net, const struct bl_datagram *batch, size_t batch_count);
     void (*wait)(struct bl_net *net, bl_duration timeout);
+    void (*rest)(struct bl_net *net, bl_duration duration);
     void (*wake)(struct bl_net *net);
     bl_time (*now)(const struct bl_net *net);
     bl_time (*wall)(const struct bl_net *net);
@@ -80,7 +81,9 @@ size_t bl_net_send(struct bl_net *net, const struct bl_datagram *batch, size_t b
  * (BL_TIME_NEVER: none) is over. It may return early; in a simulation it always does so at once.
  */
 void bl_net_wait(struct bl_net *net, bl_duration timeout);
-/** Any thread: ends a wait that runs now, or else the next one. */
+/** The same, but whatever arrives waits too: only bl_net_wake() or a signal ends it before. */
+void bl_net_rest(struct bl_net *net, bl_duration duration);
+/** Any thread: ends a wait or a rest that runs now, or else the next one. */
 void bl_net_wake(struct bl_net *net);
 bl_time bl_net_now(const struct bl_net *net);  /* monotonic or virtual; never below 1 s */
 bl_time bl_net_wall(const struct bl_net *net); /* UTC since 1970 */

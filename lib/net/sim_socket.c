@@ -246,6 +246,7 @@ static const struct bl_net_ops sim_ops = {
     .receive = sim_receive,
     .send = sim_send,
     .wait = sim_wait,
+    .rest = sim_wait,
     .wake = sim_wake,
     .now = sim_now,
     .wall = sim_wall,

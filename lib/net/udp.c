@@ -155,10 +155,10 @@ close_wake:
     return result;
 }
 
-static void udp_wait(struct bl_net *net, bl_duration timeout) {
-    struct bl_udp *udp = BL_CONTAINER_OF(net, struct bl_udp, net);
+/** @param socket  -1: only a wake-up is waited for */
+static void wait_on(const struct bl_udp *udp, int socket, bl_duration timeout) {
     struct pollfd ready[] = {
-        {.fd = udp->socket, .events = POLLIN},
+        {.fd = socket, .events = POLLIN},
         {.fd = udp->wake, .events = POLLIN},
     };
     struct timespec limit = {
@@ -170,6 +170,15 @@ static void udp_wait(struct bl_net *net, bl_duration timeout) {
         ssize_t got = read(udp->wake, &wakes, sizeof(wakes));
         (void)got; /* nothing there: a child process that inherited it was faster */
     }
+}
+
+static void udp_wait(struct bl_net *net, bl_duration timeout) {
+    const struct bl_udp *udp = BL_CONTAINER_OF(net, struct bl_udp, net);
+    wait_on(udp, udp->socket, timeout);
+}
+
+static void udp_rest(struct bl_net *net, bl_duration duration) {
+    wait_on(BL_CONTAINER_OF(net, struct bl_udp, net), -1, duration);
 }
 
 void bl_udp_wake(struct bl_net *net) {
@@ -235,6 +244,7 @@ static const struct bl_net_ops udp_ops = {
     .receive = bl_udp_receive,
     .send = bl_udp_send,
     .wait = udp_wait,
+    .rest = udp_rest,
     .wake = bl_udp_wake,
     .now = udp_now,
     .wall = udp_wall,

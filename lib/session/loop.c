@@ -11,6 +11,11 @@
 #include "common/error.h"
 #include <string.h>
 
+/* A crowd's acknowledgements come one by one, and bring the application nothing: who has been woken
+ * for one, and so soon for the next, lets what comes gather, as network cards do. */
+#define BUSY   BL_MILLISECOND
+#define GATHER BL_MILLISECOND
+
 #define ROUNDS_BEFORE_TIMERS                                                                       \
     64 /* of taking in a backlog, so that nobody in it is judged silent                            \
         */
@@ -165,17 +170,24 @@ static bl_time next_due(const struct bl_loop *loop) {
     return busy ? loop->shared.now : bl_earlier(bl_timer_wheel_next(&loop->wheel), next_tick(loop));
 }
 
-/** Waits for something to happen, then one round. */
-static void wait_round(struct bl_loop *loop, bl_time until) {
+/** Waits for something to happen, then one round. @param crowded  the last one had come to nothing
+ */
+static void wait_round(struct bl_loop *loop, bl_time until, bool crowded) {
     loop->due = bl_earlier(next_due(loop), until);
     bl_duration wait = loop->due == BL_TIME_NEVER ? BL_FOREVER : loop->due - loop->shared.now;
     if (wait > 0) {
         bl_net_wait(loop->net, wait);
     }
+    bl_time now = bl_net_now(loop->net);
+    if (crowded && now - loop->shared.now < BUSY && now < loop->due) {
+        bl_duration left = loop->due - now;
+        bl_net_rest(loop->net, left < GATHER ? left : GATHER);
+    }
     do_round(loop);
 }
 
 void bl_loop_service(struct bl_loop *loop, uint32_t wait_ms) {
+    bool crowded = false;
     bl_loop_flush(loop);
     bl_net_wait(loop->net, 0); /* takes a wake-up off the descriptor, for loops of one's own */
     bl_time until =
@@ -183,7 +195,8 @@ void bl_loop_service(struct bl_loop *loop, uint32_t wait_ms) {
     do_round(loop);
     while (!atomic_load(&loop->woken) && !bl_loop_has_events(loop) && !loop->net->simulated &&
            loop->shared.now < bl_earlier(until, next_tick(loop))) {
-        wait_round(loop, until);
+        wait_round(loop, until, crowded);
+        crowded = true;
     }
     atomic_store(&loop->woken, false);
     if (loop->shared.now >= next_tick(loop)) {
@@ -221,7 +234,7 @@ bool bl_loop_work_on(struct bl_loop *loop, bl_time until) {
         bl_loop_flush(loop);
         return false;
     }
-    wait_round(loop, until);
+    wait_round(loop, until, false);
     bl_loop_flush(loop); /* with events waiting too: nobody may poll them now */
     return true;
 }

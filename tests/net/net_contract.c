@@ -362,6 +362,22 @@ START_TEST(a_wake_from_another_thread_ends_a_wait) {
 }
 END_TEST
 
+START_TEST(a_datagram_does_not_end_a_rest_and_a_wake_does) {
+    if (!move_in(_i)) {
+        return;
+    }
+    send_text(client, server, "news");
+    bl_time start = bl_net_now(server);
+    bl_net_rest(server, 20 * BL_MILLISECOND);
+    bl_duration rested = bl_net_now(server) - start;
+    ck_assert_int_eq(rested >= 20 * BL_MILLISECOND, !server->simulated);
+    bl_net_wake(server);
+    bl_net_rest(server, BL_TIME_NEVER); /* returns, or the test times out */
+    assert_receives(server, client, "news");
+    move_out();
+}
+END_TEST
+
 START_TEST(a_datagram_ends_a_wait) {
     if (!move_in(_i)) {
         return;
@@ -410,6 +426,7 @@ static void add_tests(TCase *tests) {
         a_wake_before_the_wait_ends_it,
         a_wake_from_another_thread_ends_a_wait,
         a_datagram_ends_a_wait,
+        a_datagram_does_not_end_a_rest_and_a_wake_does,
         time_is_above_a_second_and_secrets_differ,
     };
     int house_count = (int)COUNT_OF(houses);

@@ -99,7 +99,8 @@ void belay_client_destroy(struct belay_client *client);
 
 /**
  * Sends what is queued, receives, runs what is due, and waits for up to @p wait_ms until there is
- * something to poll. Never waits in a simulation.
+ * something to poll; while what arrives brings nothing to poll, it may look a millisecond late at
+ * what comes next. Never waits in a simulation.
  *
  * @return BELAY_OK
  */

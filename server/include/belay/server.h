@@ -142,7 +142,8 @@ void belay_server_destroy(struct belay_server *server);
 
 /**
  * Sends what is queued, receives, runs what is due, and waits for up to @p wait_ms until there is
- * something to poll. Never waits in a simulation.
+ * something to poll; while what arrives brings nothing to poll, it may look a millisecond late at
+ * what comes next. Never waits in a simulation.
  *
  * @return BELAY_OK; BELAY_E_STATE when the server has been stopped
  */
