@@ -46,7 +46,7 @@ class RequirementsTest(unittest.TestCase):
     def test_a_whole_page_has_no_problems(self):
         self.assertEqual(self.problems(), [])
         for item, rest in (
-            ("F11", "It works. | Later: jobs."),
+            ("F13", "It works. | Later: jobs."),
             ("R1", f"It works. | {PROOF}<br>{PROOF}"),
             ("R1", f"Overruled: it need not ([D1](decisions/D1-x.md)). | {PROOF}"),
             ("R1", f"Overruled ([D3](decisions/D3-x.md)): it need not. | {PROOF}"),

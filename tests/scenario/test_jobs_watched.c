@@ -27,7 +27,7 @@ static void run(const struct work *work, uint32_t ms) {
     world_run(work->world, ms);
 }
 
-/* F5, F7, F12: who may not see a job does not learn that there is one. */
+/* F5, F7, F11, F12: who may not see a job does not learn that there is one. */
 START_TEST(another_users_job_is_not_found) {
     struct work_opts opts = {.world = {.clients = 2}};
     if (_i == 1) {
