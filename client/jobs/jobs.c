@@ -38,11 +38,9 @@ enum belay_result belay_job_client_create(struct belay_job_client **out,
                                           const struct belay_job_client_opts *given) {
     const struct belay_hooks none = {0};
     struct belay_job_client_opts opts = BELAY_JOB_CLIENT_OPTS_INIT;
-    if (client == NULL || given == NULL || given->struct_size < sizeof given->struct_size ||
-        given->struct_size > sizeof opts) {
+    if (client == NULL || !job_copy_opts(&opts, sizeof opts, given)) {
         return BELAY_E_INVALID;
     }
-    memcpy(&opts, given, given->struct_size);
     opts.call_type = opts.call_type != 0 ? opts.call_type : BELAY_JOB_CALLS;
     const struct belay_hooks *hooks = opts.hooks != NULL ? opts.hooks : &none;
     struct belay_job_client *jobs = job_allocate(hooks, sizeof *jobs);

@@ -27,7 +27,7 @@ enum job_notice {                 /* of the channel: kind 1, job 8, sequence 4, 
                   JOB_BEGUN,      /* tag 8, state 1: what that call is answered with, should it be
                                      overtaken */
 };
-#define JOB_NOTICE_MAX 21 /* before the data */
+#define JOB_NOTICE_MAX 22 /* before the data */
 
 /** Bytes that are read once, in order; after the first miss all are zero. */
 struct job_reader {
@@ -85,6 +85,21 @@ static inline uint8_t *job_write_bytes(uint8_t *at, const void *data, size_t siz
         memcpy(at, data, size);
     }
     return at + size;
+}
+
+/* ---- options */
+
+/** Copies an options struct of the caller's size over one of ours; false: it has no such size. */
+static inline bool job_copy_opts(void *out, size_t size, const void *given) {
+    size_t given_size = 0;
+    if (given != NULL) {
+        memcpy(&given_size, given, sizeof given_size); /* its first field */
+    }
+    if (given_size < sizeof given_size || given_size > size) {
+        return false;
+    }
+    memcpy(out, given, given_size);
+    return true;
 }
 
 /* ---- memory */

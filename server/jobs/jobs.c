@@ -28,11 +28,9 @@ enum belay_result belay_jobs_create(struct belay_jobs **out, struct belay_server
                                     const struct belay_jobs_opts *given) {
     const struct belay_hooks none = {0};
     struct belay_jobs_opts opts = BELAY_JOBS_OPTS_INIT;
-    if (server == NULL || given == NULL || given->struct_size < sizeof given->struct_size ||
-        given->struct_size > sizeof opts) {
+    if (server == NULL || !job_copy_opts(&opts, sizeof opts, given)) {
         return BELAY_E_INVALID;
     }
-    memcpy(&opts, given, given->struct_size);
     fill_in(&opts);
     const struct belay_hooks *hooks = opts.hooks != NULL ? opts.hooks : &none;
     struct belay_jobs *jobs = job_allocate(hooks, sizeof *jobs);

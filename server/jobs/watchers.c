@@ -119,33 +119,23 @@ bool history_add(struct job *job, uint32_t kind, const void *data, size_t size) 
 
 /* ---- telling */
 
-static bool send(const struct belay_jobs *jobs, belay_session session, const void *bytes,
-                 size_t size) {
-    struct belay_session_info info = BELAY_SESSION_INFO_INIT;
-    return belay_server_info(jobs->server, session, &info) == BELAY_OK &&
-           info.queued_messages < AHEAD_MESSAGES && info.queued_bytes < AHEAD_BYTES &&
-           belay_server_send(jobs->server, session, jobs->opts.channel, bytes, size) == BELAY_OK;
-}
+/** Room for any notice. */
+#define NOTICE_SIZE (JOB_NOTICE_MAX + BELAY_JOB_CHUNK)
 
-/** Sends one notice; false: the session has no room now. */
-static bool say(const struct job *job, const struct watcher *watcher, const uint8_t *head,
-                size_t head_size, const struct job_update *update) {
+/** Sends the notice that ends at @p end; false: the session has no room now. */
+static bool say(const struct job *job, const struct watcher *watcher, const uint8_t *notice,
+                const uint8_t *end) {
     const struct belay_jobs *jobs = job->jobs;
-    size_t size = update != NULL ? update->size : 0;
-    uint8_t *bytes = job_allocate(&jobs->hooks, head_size + size);
-    if (bytes == NULL) {
-        return false;
-    }
-    memcpy(bytes, head, head_size);
-    job_write_bytes(bytes + head_size, update != NULL ? update->data : NULL, size);
-    bool said = send(jobs, watcher->session, bytes, head_size + size);
-    job_free(&jobs->hooks, bytes, head_size + size);
-    return said;
+    struct belay_session_info info = BELAY_SESSION_INFO_INIT;
+    return belay_server_info(jobs->server, watcher->session, &info) == BELAY_OK &&
+           info.queued_messages < AHEAD_MESSAGES && info.queued_bytes < AHEAD_BYTES &&
+           belay_server_send(jobs->server, watcher->session, jobs->opts.channel, notice,
+                             (size_t)(end - notice)) == BELAY_OK;
 }
 
-static uint8_t *begin(uint8_t *head, enum job_notice notice, const struct job *job,
+static uint8_t *begin(uint8_t *notice, enum job_notice kind, const struct job *job,
                       uint32_t sequence) {
-    uint8_t *at = job_write(head, notice, 1);
+    uint8_t *at = job_write(notice, kind, 1);
     at = job_write(at, job->number, 8);
     return job_write(at, sequence, 4);
 }
@@ -160,44 +150,43 @@ static const struct job_update *find_update(const struct job *job, uint32_t sequ
 }
 
 static bool tell_begun(const struct job *job, struct watcher *watcher) {
-    uint8_t head[JOB_NOTICE_MAX + 1];
-    uint8_t *at = job_write(begin(head, JOB_BEGUN, job, job->newest), watcher->tag, 8);
-    at = job_write(at, job->state, 1);
-    bool said = say(job, watcher, head, (size_t)(at - head), NULL);
+    uint8_t notice[JOB_NOTICE_MAX];
+    uint8_t *at = job_write(begin(notice, JOB_BEGUN, job, job->newest), watcher->tag, 8);
+    bool said = say(job, watcher, notice, job_write(at, job->state, 1));
     watcher->tag = said ? 0 : watcher->tag;
     return said;
 }
 
 static bool tell_gap(const struct job *job, struct watcher *watcher, uint32_t to) {
-    uint8_t head[JOB_NOTICE_MAX];
-    uint8_t *end = job_write(begin(head, JOB_GAP, job, watcher->next), to, 4);
-    bool said = say(job, watcher, head, (size_t)(end - head), NULL);
+    uint8_t notice[JOB_NOTICE_MAX];
+    uint8_t *at = begin(notice, JOB_GAP, job, watcher->next);
+    bool said = say(job, watcher, notice, job_write(at, to, 4));
     watcher->next = said ? to + 1 : watcher->next;
     return said;
 }
 
 static bool tell_update(const struct job *job, struct watcher *watcher,
                         const struct job_update *update) {
-    uint8_t head[JOB_NOTICE_MAX];
-    uint8_t *end = job_write(begin(head, JOB_UPDATE, job, update->sequence), update->kind, 4);
-    bool said = say(job, watcher, head, (size_t)(end - head), update);
+    uint8_t notice[NOTICE_SIZE];
+    uint8_t *at = job_write(begin(notice, JOB_UPDATE, job, update->sequence), update->kind, 4);
+    bool said = say(job, watcher, notice, job_write_bytes(at, update->data, update->size));
     watcher->next += said;
     return said;
 }
 
 /** The next piece of the outcome; false: no room. It is over when all of it has been sent. */
 static bool tell_outcome(const struct job *job, struct watcher *watcher, bool *over) {
-    uint8_t bytes[JOB_NOTICE_MAX + BELAY_JOB_CHUNK];
+    uint8_t notice[NOTICE_SIZE];
     bool result = job->state == BELAY_JOB_SUCCEEDED;
     size_t left = job->outcome_size - watcher->outcome_sent;
     size_t size = left < BELAY_JOB_CHUNK ? left : BELAY_JOB_CHUNK;
-    uint8_t *at = begin(bytes, result ? JOB_RESULT : JOB_END, job, job->newest);
+    uint8_t *at = begin(notice, result ? JOB_RESULT : JOB_END, job, job->newest);
     at = result ? job_write(at, job->outcome_size, 4) : job_write(at, job->state, 1);
     at = job_write(at, result ? watcher->outcome_sent : (uint32_t)job->code, 4);
     if (size > 0) {
         at = job_write_bytes(at, job->outcome + watcher->outcome_sent, size);
     }
-    bool said = send(job->jobs, watcher->session, bytes, (size_t)(at - bytes));
+    bool said = say(job, watcher, notice, at);
     watcher->outcome_sent += said ? size : 0;
     *over = said && size == left;
     return said;
