@@ -454,6 +454,12 @@ static bool release(struct bl_session *session, uint8_t channel, uint32_t sequen
     return true;
 }
 
+void bl_outgoing_count_restored(struct bl_session *session, size_t size) {
+    session->queued_messages++;
+    session->queued_bytes += (uint32_t)size;
+    bl_room_take(session, size);
+}
+
 void bl_outgoing_drop_to(struct bl_session *session, uint8_t channel, uint32_t sequence) {
     struct bl_released released;
     bl_send_stream_drop_to(&session->channels[channel].send, sequence, &released);

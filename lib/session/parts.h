@@ -77,6 +77,9 @@ void bl_outgoing_forgo(struct bl_session *session);
  */
 enum belay_result bl_outgoing_queue_request(struct bl_session *session,
                                             const struct bl_payload *payload, bool must);
+/** Counts a message of the process before this one, whose buffer has it already; no event tells of
+ * it. */
+void bl_outgoing_count_restored(struct bl_session *session, size_t size);
 /** Client's process is another one: what was to be said to the last one on this channel is not. */
 void bl_outgoing_drop_to(struct bl_session *session, uint8_t channel, uint32_t sequence);
 /** ENet no longer holds some packets. */

@@ -145,10 +145,8 @@ static bool read_message(struct bl_reader *reader, struct bl_session *session,
                  : bl_send_stream_push_payload(stream, &payload, expires)) != BELAY_OK) {
         return false;
     }
-    session->queued_messages++;
-    session->queued_bytes += size;
     session->expired_messages += expired;
-    bl_room_take(session, size);
+    bl_outgoing_count_restored(session, size);
     return true;
 }
 

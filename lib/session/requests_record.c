@@ -130,9 +130,7 @@ static bool queue_lost(struct bl_session *session, uint32_t sequence) {
     if (bl_send_stream_push(stream, bytes, size, BL_TIME_NEVER) != BELAY_OK) {
         return false;
     }
-    session->queued_messages++;
-    session->queued_bytes += (uint32_t)size;
-    bl_room_take(session, size);
+    bl_outgoing_count_restored(session, size);
     return true;
 }
 
