@@ -40,6 +40,12 @@ static inline bool bl_message_came_in(const struct bl_message *message) {
            message->kind == BL_MESSAGE_REQUEST || message->kind == BL_MESSAGE_REPLY;
 }
 
+/** And on a reliable channel: it draws on credit. */
+static inline bool bl_message_is_reliable(const struct bl_shared *shared,
+                                          const struct bl_message *message) {
+    return bl_message_came_in(message) && shared->channels[message->channel].mode == BELAY_RELIABLE;
+}
+
 #define BL_RECORDS_MAX      12  /* more transitions than any session makes between two polls */
 #define BL_UNREAD_MAX       256 /* unreliable messages of a session that may wait */
 #define BL_UNREAD_BYTES_MAX (256U * 1024U)

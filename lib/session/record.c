@@ -55,8 +55,7 @@ static uint32_t settled(const struct bl_session *session, uint8_t channel) {
     uint32_t former = session->uncredited;
     const struct bl_message *message = session->inbox.first;
     for (; message != NULL; message = message->next) {
-        if (!bl_message_came_in(message) ||
-            session->shared->channels[message->channel].mode != BELAY_RELIABLE) {
+        if (!bl_message_is_reliable(session->shared, message)) {
             continue;
         }
         if (former > 0) {

@@ -48,10 +48,9 @@ static void write_asked(struct bl_writer *writer, const struct bl_request *reque
 
 /** Whether the process of the client that sent it is another one than now. */
 static bool is_former(const struct bl_session *session, const struct bl_message *message) {
-    const struct bl_channel *channels = session->shared->channels;
     uint32_t before = 0;
     for (const struct bl_message *at = session->inbox.first; at != message; at = at->next) {
-        before += bl_message_came_in(at) && channels[at->channel].mode == BELAY_RELIABLE;
+        before += bl_message_is_reliable(session->shared, at);
     }
     return before < session->uncredited;
 }

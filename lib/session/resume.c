@@ -150,10 +150,9 @@ static bool make_room_for_gaps(struct bl_session *session) {
 /** Messages of the old process that wait to be polled: the new one has not drawn credit for them.
  */
 static uint32_t count_unhandled(const struct bl_session *session) {
-    const struct bl_channel *channels = session->shared->channels;
     uint32_t count = 0;
     for (const struct bl_message *at = session->inbox.first; at != NULL; at = at->next) {
-        count += bl_message_came_in(at) && channels[at->channel].mode == BELAY_RELIABLE;
+        count += bl_message_is_reliable(session->shared, at);
     }
     return count;
 }
